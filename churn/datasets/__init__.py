@@ -1,0 +1,1 @@
+"""Declarations, no logic: one module a prediction problem, found by its name."""

@@ -1,0 +1,31 @@
+"""What is a dataset?
+
+A declaration without logic: what a row is, what is predicted, which features exist and which columns only the fairness
+evaluation may read. Its SQL stands in `sql/<name>/`, its sources in `conf/dataset/<name>.yaml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from churn.features.feature import Feature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """One prediction problem.
+
+    `key` names an Int64 column, unique within a date. The label of date D looks at the days [D, D + horizon_days), so
+    it is ripe at D + horizon_days. `history_days` is how far back before D the SQL looks; earlier dates are not built.
+    `score` names the published probability. `segments` names each share by its lowest percentile (0 to 1) of
+    the reference scores, highest first, down to 0.
+    """
+
+    name: str
+    key: str
+    horizon_days: int
+    history_days: int
+    score: str
+    segments: tuple[tuple[str, float], ...]
+    features: tuple[Feature, ...]
+    protected: tuple[str, ...] = ()

@@ -1,0 +1,77 @@
+"""What can a user run into, and what should they do about it?
+
+Every deliberate stop is a `ChurnError` that says where it happened, what was found and what to do, and carries its
+process exit code. Anything else that escapes is our bug (exit code 1).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """How a run ended, as the process tells its caller (systemd, cron, CI)."""
+
+    OK = 0
+    BUG = 1
+    SETTINGS = 2
+    DATA = 3
+    PROMOTION_REFUSED = 4
+    DRIFT_ALARM = 5
+    LOCKED = 6
+    TRY_AGAIN = 75
+
+
+class ChurnError(Exception):
+    """A deliberate stop: where, what was found, what to do.
+
+    >>> print(DataError(where="raw/payments", found="no file", action="load the day, then run again"))
+    raw/payments: no file
+      do: load the day, then run again
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, *, where: str, found: str, action: str) -> None:
+        self.where, self.found, self.action = where, found, action
+        super().__init__(f"{where}: {found}\n  do: {action}")
+
+
+class SettingsError(ChurnError):
+    """The command line or a YAML file asks for something that does not exist."""
+
+    exit_code = ExitCode.SETTINGS
+
+
+class DataError(ChurnError):
+    """The data are not what the contract, the SQL or the date promise."""
+
+    exit_code = ExitCode.DATA
+
+
+class LockedError(ChurnError):
+    """Another run is at work on the same partition."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class TryAgainError(ChurnError):
+    """The outside world (disk, registry, network) failed; the same command may pass later."""
+
+    exit_code = ExitCode.TRY_AGAIN
+
+
+def did_you_mean(found: str, known: Iterable[str]) -> str:
+    """Returns the nearest known names, or all of them where none is near, as the end of a sentence.
+
+    >>> did_you_mean("scor", ["score", "train"])
+    "did you mean 'score'?"
+    >>> did_you_mean("zzz", ["score", "train"])
+    'there are: score, train'
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(found, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
