@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from churn.features.feature import Feature
 
 
@@ -29,3 +31,28 @@ class Dataset:
     segments: tuple[tuple[str, float], ...]
     features: tuple[Feature, ...]
     protected: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns of a features partition, in order."""
+        return pl.Schema({self.key: pl.Int64, **{feature.name: feature.polars_type for feature in self.features}})
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The names of the features that drift judges."""
+        return tuple(feature.name for feature in self.features if feature.watched)
+
+    @property
+    def profiled(self) -> tuple[Feature, ...]:
+        """What drift profiles: every feature, and the score beside them."""
+        meaning = "the calibrated score"
+        score = Feature(
+            name=self.score,
+            expr=pl.col(self.score),
+            dtype="number",
+            unit="probability",
+            meaning=meaning,
+            minimum=0,
+            maximum=1,
+        )
+        return (*self.features, score)

@@ -22,8 +22,8 @@ class Feature:
     a column that moves by construction (tenure grows as the base ages), so that drift leaves it alone.
 
     >>> spend = Feature(name="spend_30d", expr=pl.col("cents") / 100, dtype="number", unit="EUR", meaning="paid")
-    >>> pl.DataFrame({"cents": [250]}).select(spend.column)["spend_30d"].to_list()
-    [2.5]
+    >>> spend.polars_type
+    Float64
     """
 
     name: str
@@ -41,8 +41,3 @@ class Feature:
     def polars_type(self) -> type[pl.DataType]:
         """The Polars type of the published column."""
         return _TYPES[self.dtype]
-
-    @property
-    def column(self) -> pl.Expr:
-        """The expression, cast strictly to its published type and named."""
-        return self.expr.cast(self.polars_type, strict=True).alias(self.name)

@@ -1,0 +1,75 @@
+"""Who is champion, and where is its bundle?
+
+The registry's alias decides; a verified copy of the champion's bundle is kept in the lake, so that a night reads local
+files and `status` needs no registry.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from churn.doors import Doors
+from churn.errors import DataError, SettingsError
+from churn.stores.registry import Registered
+from churn.training.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """The registry's number of the champion, and its bundle."""
+
+    version: int
+    bundle: Bundle
+
+
+def find_champion(doors: Doors) -> Champion | None:
+    """Returns the champion; None where nobody was ever promoted.
+
+    Raises:
+        TryAgainError: the registry did not answer.
+        DataError: its bundle was changed since it was registered.
+    """
+    registered = doors.registry.champion()
+    if registered is None:
+        return None
+    bundle = _kept(doors, registered) or _fetched(doors, registered)
+    return Champion(version=registered.version, bundle=bundle)
+
+
+def require_champion(doors: Doors) -> Champion:
+    """Returns the champion.
+
+    Raises:
+        SettingsError: nobody was ever promoted.
+    """
+    champion = find_champion(doors)
+    if champion is None:
+        action = f"run stage=train, then stage=promote (dataset={doors.settings.dataset.name})"
+        raise SettingsError(where=f"registry {doors.registry.model}", found="no champion yet", action=action)
+    return champion
+
+
+def _inputs(registered: Registered) -> dict[str, str]:
+    return {"model_version": str(registered.version), "training": registered.fingerprint}
+
+
+def _kept(doors: Doors, registered: Registered) -> Bundle | None:
+    partition = doors.partition("champion")
+    try:
+        if not doors.lake.is_current(partition, _inputs(registered)):
+            return None
+        manifest = doors.lake.open(partition, made_by="stage=promote")
+        folder = doors.lake.path(partition)
+        return Bundle.from_files({name: (folder / name).read_bytes() for name in manifest.files})
+    except DataError:  # a damaged copy is no loss: the registry has the original
+        return None
+
+
+def _fetched(doors: Doors, registered: Registered) -> Bundle:
+    files = doors.registry.bundle_files(registered.version)
+    bundle = Bundle.from_files(files)
+    with doors.lake.publish(doors.partition("champion"), inputs=_inputs(registered)) as staging:
+        for name, content in files.items():
+            (staging.path / name).write_bytes(content)
+        staging.facts |= {"model_version": registered.version, "metrics": bundle.metrics}
+    return bundle

@@ -1,0 +1,49 @@
+"""What does a person see at the end of a run?
+
+A stage returns values, and they become text here: a headline, figures with unit and n, at most one table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from churn.errors import ExitCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A small table for a person: a header and rows of text."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a stage ended: its exit code, one sentence, figures by name, perhaps a table."""
+
+    code: ExitCode = ExitCode.OK
+    headline: str
+    figures: dict[str, str] = field(default_factory=dict)
+    table: Table | None = None
+
+
+def show(outcome: Outcome) -> None:
+    """Prints the outcome on standard output; plain text where that is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(outcome.headline, markup=False)
+    width = max(map(len, outcome.figures), default=0)
+    for name, figure in outcome.figures.items():
+        console.print(f"  {name:<{width}}  {figure}", markup=False)
+    if outcome.table:
+        console.print(_text_table(outcome.table), markup=False)
+
+
+def _text_table(table: Table) -> str:
+    lines = (table.header, *table.rows)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

@@ -1,0 +1,119 @@
+"""What does the champion say of each row?
+
+One chunk of a features partition in, one chunk of predictions out, row by row: the answer for a customer depends on
+that customer and the bundle alone, so chunks may be cut anywhere.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from churn.errors import DataError
+from churn.scoring.segments import name_segments, percentiles
+from churn.training.bundle import Bundle
+from churn.training.fit import Trees
+
+
+class Predictor:
+    """A bundle, loaded and ready: `model_version` is the registry's number that every row will carry."""
+
+    def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int) -> None:
+        self._bundle, self._version, self._threads = bundle, model_version, num_threads
+        self._trees = Trees.load(bundle.model_text)
+        self._trees.require(bundle.encoding)
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns of a predictions table, in order."""
+        return pl.Schema(
+            {
+                self._bundle.key: pl.Int64,
+                self._bundle.score_name: pl.Float64,
+                "score_date": pl.Date,
+                "model_version": pl.Int64,
+                "raw_score": pl.Float64,
+                "percentile": pl.Float64,
+                "segment": pl.String,
+            }
+        )
+
+    def predict(self, frame: pl.DataFrame, *, day: date) -> pl.DataFrame:
+        """Returns one prediction per row of `frame`, in its order, as `schema` says.
+
+        The score is the calibrated probability of label 1, `raw_score` the model's log-odds before calibration,
+        `percentile` the share (0 to 1) of the reference rows that score lower. No column is ever null.
+
+        Raises:
+            DataError: for a missing column, a key that is null or no Int64, or a score that is not a finite number.
+        """
+        _require_keys(frame, self._bundle.key)
+        matrix = self._bundle.encoding.matrix(frame)
+        raw = self._trees.raw_scores(matrix, num_threads=self._threads) if frame.height else np.empty(0)
+        score = self._bundle.calibrator.probabilities(raw)
+        lost = int((~(np.isfinite(raw) & np.isfinite(score))).sum())
+        if lost:
+            action = "look at the model's text and the features of the date; nothing was published"
+            raise DataError(where=f"score {day}", found=f"{lost} of {len(raw)} scores are not numbers", action=action)
+        shares = percentiles(score, grid=self._bundle.score_grid)
+        return pl.DataFrame(
+            {
+                self._bundle.key: frame[self._bundle.key],
+                self._bundle.score_name: score,
+                "score_date": pl.repeat(day, frame.height, dtype=pl.Date, eager=True),
+                "model_version": pl.repeat(self._version, frame.height, dtype=pl.Int64, eager=True),
+                "raw_score": raw,
+                "percentile": shares,
+                "segment": name_segments(shares, segments=self._bundle.segments),
+            },
+            schema=self.schema,
+        )
+
+    def check(self, frame: pl.DataFrame) -> None:
+        """Returns nothing where `frame` may be published as this model's predictions of one day.
+
+        Raises:
+            DataError: naming each column, the broken rule and the number of rows.
+        """
+        if list(frame.schema.items()) != list(self.schema.items()):
+            raise _refused(f"columns {_spelled(frame.schema)}; expected {_spelled(self.schema)}")
+        rules = self._rules()
+        counts = frame.select(fault.sum().alias(rule) for rule, fault in rules.items()).row(0, named=True)
+        broken = [f"{rule} (rows: {count})" for rule, count in counts.items() if count]
+        if broken:
+            raise _refused("; ".join(broken))
+
+    def _rules(self) -> dict[str, pl.Expr]:
+        score, names = self._bundle.score_name, [name for name, _ in self._bundle.segments]
+        return {f"{name}: null": pl.col(name).is_null() for name in self.schema} | {
+            # NaN stands above every number for Polars, so it is not from 0 to 1 either
+            f"{score}: not from 0 to 1": ~pl.col(score).is_between(0.0, 1.0),
+            "percentile: not from 0 to 1": ~pl.col("percentile").is_between(0.0, 1.0),
+            "raw_score: not a finite number": ~pl.col("raw_score").is_finite(),
+            "score_date: another date than the first row's": pl.col("score_date") != pl.col("score_date").first(),
+            f"model_version: not {self._version}": pl.col("model_version") != self._version,
+            f"segment: not one of {', '.join(names)}": ~pl.col("segment").is_in(names),
+        }
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Returns for each category the rows of `frame` whose level the model never saw."""
+        return self._bundle.encoding.unseen(frame)
+
+
+def _require_keys(frame: pl.DataFrame, key: str) -> None:
+    found = "no such column"
+    if key in frame.columns:
+        found = f"{frame.schema[key]} with {frame[key].null_count()} nulls"
+        if frame.schema[key] == pl.Int64 and not frame[key].null_count():
+            return
+    raise DataError(where=f"key {key}", found=found, action="give every row its Int64 key, as the dataset's SQL does")
+
+
+def _spelled(schema: pl.Schema) -> str:
+    return ", ".join(f"{name} {dtype}" for name, dtype in schema.items())
+
+
+def _refused(found: str) -> DataError:
+    return DataError(where="predictions", found=found, action="publish nothing and report this: the model's own output")

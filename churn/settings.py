@@ -1,0 +1,259 @@
+"""What was asked for?
+
+The whole configuration as frozen typed values, parsed once, before any I/O: an unknown key, a wrong type or a missing
+value stops the run with the file, the key and the nearest valid name. No default stands here: YAML holds them all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from churn.dates import parse_dates, parse_day
+from churn.drift.limits import DriftLimits
+from churn.errors import SettingsError, did_you_mean
+from churn.promotion.gates import Gate
+from churn.simulation.business import Business
+from churn.training.model import ModelSettings
+from churn.training.split import SplitPlan
+
+CONF = Path(__file__).parent.parent / "conf"
+SQL = Path(__file__).parent.parent / "sql"
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What one run may use: threads, DuckDB's memory (such as `4GB`), rows in memory at a time."""
+
+    threads: Positive
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB|MiB|GiB)$")]
+    chunk_rows: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """Where MLflow stands; None is SQLite under the root."""
+
+    uri: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSettings:
+    """Where a dataset's raw tables stand, and what its model is called in the registry."""
+
+    name: str
+    model_name: str
+    experiment: str
+    max_gap_days: Annotated[int, Field(ge=0)]
+    folder: str
+    tables: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulateStage:
+    """Settings of `stage=simulate`."""
+
+    name: Literal["simulate"]
+    business: Business
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesStage:
+    """Settings of `stage=features`."""
+
+    name: Literal["features"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStage:
+    """Settings of `stage=train`: which dates it learns from, how they are split, how scores become probabilities."""
+
+    name: Literal["train"]
+    run_name: str
+    every: str
+    at_most: Positive
+    dates: str | None
+    calibration: Literal["none", "platt"]
+    split: SplitPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteStage:
+    """Settings of `stage=promote`: which version, held against which gates."""
+
+    name: Literal["promote"]
+    version: Positive | None
+    gates: dict[str, Annotated[Gate, Field(discriminator="kind")]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreStage:
+    """Settings of `stage=score`."""
+
+    name: Literal["score"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftStage:
+    """Settings of `stage=drift`: what counts as drift."""
+
+    name: Literal["drift"]
+    limits: DriftLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightlyStage:
+    """Settings of `stage=nightly`: those of its three parts."""
+
+    name: Literal["nightly"]
+    features: FeaturesStage
+    score: ScoreStage
+    drift: DriftStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoStage:
+    """Settings of `stage=demo`: the raw days to simulate, the night to score, those of its parts."""
+
+    name: Literal["demo"]
+    raw_days: str
+    night: str
+    simulate: SimulateStage
+    train: TrainStage
+    promote: PromoteStage
+    nightly: NightlyStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusStage:
+    """Settings of `stage=status`."""
+
+    name: Literal["status"]
+    last: Positive
+
+
+Stage = (
+    SimulateStage
+    | FeaturesStage
+    | TrainStage
+    | PromoteStage
+    | ScoreStage
+    | DriftStage
+    | NightlyStage
+    | DemoStage
+    | StatusStage
+)
+_WITHOUT_DATE = (DemoStage, StatusStage)
+_ONE_DATE = (TrainStage, PromoteStage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The whole configuration of one run."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    date: str | None
+    root: Path
+    resources: Resources
+    registry: RegistrySettings
+    dataset: DatasetSettings
+    model: ModelSettings
+    stage: Annotated[Stage, Field(discriminator="name")]
+
+    @cached_property
+    def dates(self) -> tuple[date, ...]:
+        """The dates that `date=` names, in order."""
+        if self.date is None:
+            raise SettingsError(where="date", found="missing", action="say which date, such as date=2026-01-05")
+        return parse_dates(self.date)
+
+    @property
+    def day(self) -> date:
+        """The one date of a stage that takes one date."""
+        if len(self.dates) != 1:
+            found = f"{len(self.dates)} dates in {self.date!r}"
+            where = f"stage={self.stage.name}"
+            raise SettingsError(where=where, found=found, action="name one date, such as date=2026-01-05")
+        return self.dates[0]
+
+    def at(self, stage: Stage, day: str | None = None) -> Settings:
+        """Returns the same settings for another stage, and another date where one is given."""
+        return dataclasses.replace(self, stage=stage, date=day or self.date)
+
+
+def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
+    """Returns the settings that a composed configuration stands for.
+
+    `files` maps a top-level key to the YAML file that it came from, for the error message.
+
+    Raises:
+        SettingsError: an unknown key, a wrong type, a missing value, or dates that the stage cannot take.
+    """
+    plain = dict(raw) | {"date": None if raw.get("date") is None else str(raw["date"])}
+    try:
+        settings = TypeAdapter(Settings).validate_json(json.dumps(plain))
+    except ValidationError as error:
+        raise _explained(error, plain, files) from error
+    _check_dates(settings)
+    return dataclasses.replace(settings, root=settings.root.absolute())
+
+
+def _check_dates(settings: Settings) -> None:
+    stage = settings.stage
+    if isinstance(stage, DemoStage):
+        parse_dates(stage.raw_days)
+        parse_day(stage.night)
+    if isinstance(stage, TrainStage) and stage.dates is not None:
+        parse_dates(stage.dates)
+    if isinstance(stage, _ONE_DATE):
+        _ = settings.day
+    elif not isinstance(stage, _WITHOUT_DATE):
+        _ = settings.dates
+
+
+def _explained(error: ValidationError, raw: Mapping[str, Any], files: Mapping[str, str]) -> SettingsError:
+    faults = {".".join(_keys(fault["loc"], raw)): fault for fault in error.errors(include_url=False)}
+    unknown = [key for key, fault in faults.items() if fault["type"] == "unexpected_keyword_argument"]
+    key = unknown[0] if unknown else next(iter(faults))
+    fault = faults[key]
+    file = files.get(key.partition(".")[0], "conf/config.yaml")
+    if unknown:
+        found, action = f"unknown key {key!r}", did_you_mean(key, _beside(key, raw, faults))
+    elif "missing" in fault["type"]:
+        found, action = f"{key!r} is missing", f"add it there, or on the command line: {key}=…"
+    else:
+        found, action = f"{key}={fault.get('input')!r}: {fault['msg'].lower()}", f"set {key} to a value of that kind"
+    return SettingsError(where=file, found=found, action=action)
+
+
+def _keys(location: tuple[int | str, ...], raw: Mapping[str, Any]) -> list[str]:
+    # pydantic names the chosen member of a union as a step of its own, which is no key of the YAML
+    keys: list[str] = []
+    node: Any = raw
+    for step in map(str, location):
+        inside = isinstance(node, Mapping) and step in node
+        if inside or step == location[-1]:
+            keys.append(step)
+        node = node[step] if inside else node
+    return keys
+
+
+def _beside(key: str, raw: Mapping[str, Any], faults: Mapping[str, object]) -> list[str]:
+    *parents, _ = key.split(".")
+    node: Any = raw
+    for parent in parents:
+        node = node[parent]
+    present = [".".join([*parents, name]) for name in node]
+    missing = [other for other in faults if other.split(".")[:-1] == parents]
+    return [name for name in {*present, *missing} if name != key]

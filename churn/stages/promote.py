@@ -1,0 +1,117 @@
+"""Judges a candidate against the champion on rows that neither was trained on, and promotes it if the gates say so.
+
+Both models score the same published rows now; stored metrics are never compared. The decision is written on the version
+before the alias moves, whatever it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from churn.champion import Champion, find_champion
+from churn.doors import Doors
+from churn.errors import DataError, ExitCode, SettingsError
+from churn.labelled import read_labelled
+from churn.reports.outcome import Outcome, Table
+from churn.settings import PromoteStage, Settings
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from churn.labelled import Labelled
+    from churn.promotion.gates import Evidence
+    from churn.promotion.verdict import Verdict
+    from churn.training.bundle import Bundle
+
+
+def run(settings: Settings) -> Outcome:
+    """Moves the alias `champion` to the candidate, or says why not (exit code 4)."""
+    doors = Doors(settings)
+    with doors.lake.lock(doors.partition("promotion")):
+        version = _version(doors)
+        champion = find_champion(doors)
+        if champion and champion.version == version:
+            return Outcome(
+                headline=f"promote {settings.dataset.name}: version {version} is champion already, nothing to do"
+            )
+        return _judge(doors, version, champion)
+
+
+def _version(doors: Doors) -> int:
+    stage = doors.settings.stage
+    assert isinstance(stage, PromoteStage)  # noqa: S101 - for the type checker
+    version = stage.version or doors.registry.newest()
+    if version is None:
+        action = f"python -m churn stage=train dataset={doors.settings.dataset.name} date={doors.settings.day}"
+        raise SettingsError(where=f"registry {doors.registry.model}", found="no candidate yet", action=action)
+    return version
+
+
+def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
+    from churn.promotion.verdict import decide
+    from churn.training.bundle import Bundle
+
+    stage, day = doors.settings.stage, doors.settings.day
+    assert isinstance(stage, PromoteStage)  # noqa: S101 - for the type checker
+    challenger = Bundle.from_files(doors.registry.bundle_files(version))
+    dates = _test_dates(challenger, champion)
+    rows = read_labelled(doors, dates, known_at=day)
+    verdict = decide(stage.gates, _evidence(rows, challenger, champion, doors.settings.resources.threads))
+    doors.registry.record(version, decision=_decision(doors, verdict, champion, rows))
+    if verdict.promote:
+        doors.registry.set_champion(version)
+        find_champion(doors)  # keeps the new champion's verified copy, so that tonight needs no registry artifacts
+    return _outcome(doors.settings, version, champion, verdict)
+
+
+def _test_dates(challenger: Bundle, champion: Champion | None) -> tuple[date, ...]:
+    dates = set(challenger.lineage["dates"]["test"])
+    learned = champion.bundle.lineage["dates"] if champion else {"train": [], "calibration": []}
+    seen = dates & {*learned["train"], *learned["calibration"]}
+    if champion and seen:
+        found = f"the champion (version {champion.version}) was trained on the test dates {', '.join(sorted(seen))}"
+        raise DataError(where="promote", found=found, action="train the challenger with a later test date")
+    return tuple(sorted(map(date.fromisoformat, dates)))
+
+
+def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, threads: int) -> Evidence:
+    from churn.promotion.gates import Evidence
+
+    return Evidence(
+        labels=rows.labels,
+        challenger=_scores(challenger, rows, threads),
+        champion=_scores(champion.bundle, rows, threads) if champion else None,
+    )
+
+
+def _scores(bundle: Bundle, rows: Labelled, threads: int) -> npt.NDArray[Any]:
+    from churn.training.fit import Trees
+
+    trees = Trees.load(bundle.model_text)
+    trees.require(bundle.encoding)
+    return bundle.calibrator.probabilities(trees.raw_scores(bundle.encoding.matrix(rows.features), num_threads=threads))
+
+
+def _decision(doors: Doors, verdict: Verdict, champion: Champion | None, rows: Labelled) -> dict[str, Any]:
+    return {
+        "date": doors.settings.day.isoformat(),
+        "champion": champion.version if champion else None,
+        "rows": rows.inputs,
+        **asdict(verdict),
+    }
+
+
+def _outcome(settings: Settings, version: int, champion: Champion | None, verdict: Verdict) -> Outcome:
+    before = f"version {champion.version}" if champion else "none"
+    done = "is champion now" if verdict.promote else "is refused, the champion stays"
+    return Outcome(
+        code=ExitCode.OK if verdict.promote else ExitCode.PROMOTION_REFUSED,
+        headline=f"promote {settings.dataset.name}: version {version} {done} ({verdict.reason})",
+        figures={"champion before": before},
+        table=Table(
+            header=("gate", "answer", "evidence"),
+            rows=tuple((name, str(found.answer), found.reason) for name, found in verdict.findings.items()),
+        ),
+    )

@@ -1,0 +1,87 @@
+"""Scores every customer of a date with the champion and publishes the predictions.
+
+Chunks of the features partition stream through the champion into one parquet file; every row carries the version that
+scored it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from typing import TYPE_CHECKING
+
+from churn.champion import Champion, require_champion
+from churn.doors import Doors
+from churn.reports.outcome import Outcome
+from churn.settings import Settings
+from churn.stores.lake import Manifest, Partition
+
+if TYPE_CHECKING:
+    from churn.stores.lake import Staging
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> Outcome:
+    """Publishes `predictions/<dataset>/date=D` for every date that is missing or was made from other inputs."""
+    doors = Doors(settings)
+    champion = require_champion(doors)
+    built = [day for day in settings.dates if _publish(doors, champion, day)]
+    last = doors.lake.manifest(doors.partition("predictions", settings.dates[-1]))
+    return Outcome(
+        headline=f"score {settings.dataset.name}: {len(built)} of {len(settings.dates)} dates scored, the rest was there",
+        figures={
+            "rows": f"{last.rows if last else 0:,} customers on {settings.dates[-1]}",
+            "segments": _segments(last),
+            "champion": f"version {champion.version} of {settings.dataset.model_name}",
+            "files": str(doors.lake.path(doors.partition("predictions", settings.dates[-1]))),
+        },
+    )
+
+
+def _segments(manifest: Manifest | None) -> str:
+    counts: dict[str, int] = manifest.facts["segments"] if manifest else {}
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _publish(doors: Doors, champion: Champion, day: date) -> bool:
+    partition, features = doors.partition("predictions", day), doors.partition("features", day)
+    made_by = f"python -m churn stage=features dataset={doors.settings.dataset.name} date={day}"
+    manifest = doors.lake.open(features, made_by=made_by)
+    inputs = {
+        "features": manifest.content,
+        "model_version": str(champion.version),
+        "bundle": champion.bundle.fingerprint,
+        "chunk_rows": str(doors.settings.resources.chunk_rows),
+    }
+    if doors.lake.is_current(partition, inputs):
+        log.info("%s: already there for the same inputs, nothing to do", partition)
+        return False
+    with doors.lake.publish(partition, inputs=inputs) as staging:
+        _write(doors, champion, features, staging)
+    log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
+    return True
+
+
+def _write(doors: Doors, champion: Champion, features: Partition, staging: Staging) -> None:
+    from churn.scoring.predictor import Predictor
+    from churn.stores.parquet import ParquetWriter, read_chunks
+
+    resources, day = doors.settings.resources, features.day
+    assert day is not None  # noqa: S101 - for the type checker
+    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads)
+    segments = dict.fromkeys((name for name, _ in champion.bundle.segments), 0)
+    unseen: dict[str, int] = {}
+    with ParquetWriter(staging.path / "scores.parquet", predictor.schema) as writer:
+        for chunk in read_chunks(doors.lake.path(features) / "features.parquet", rows=resources.chunk_rows):
+            scored = predictor.predict(chunk, day=day)
+            writer.write(scored)
+            _add(segments, dict(scored["segment"].value_counts().iter_rows()))
+            _add(unseen, predictor.unseen(chunk))
+    staging.rows["scores.parquet"] = writer.rows
+    staging.facts |= {"segments": segments, "unseen_levels": unseen, "model_version": champion.version}
+
+
+def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        totals[name] = totals.get(name, 0) + count

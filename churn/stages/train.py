@@ -1,0 +1,203 @@
+"""Trains a candidate on ripe labels, tests it out of time and registers it.
+
+Everything that the candidate was made from goes into one fingerprint: the same inputs train nothing a second time. The
+test rows are also the reference that percentiles and drift are measured against.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import churn
+from churn.dates import parse_dates, step_from
+from churn.doors import Doors
+from churn.errors import DataError
+from churn.labelled import Labelled, read_labelled
+from churn.reports.outcome import Outcome
+from churn.settings import Settings, TrainStage
+from churn.stages import features
+from churn.stores.lake import fingerprint
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from churn.stores.registry import Candidate
+    from churn.training.bundle import Bundle
+    from churn.training.encoding import Encoding
+    from churn.training.fit import Trees
+    from churn.training.split import Split
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The labelled rows of each part of the split."""
+
+    train: Labelled
+    calibration: Labelled
+    test: Labelled
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Fingerprints of all features and labels that were read."""
+        return self.train.inputs | self.calibration.inputs | self.test.inputs
+
+
+def run(settings: Settings) -> Outcome:
+    """Registers a candidate trained with what was known at `date`, unless the same one is registered already."""
+    stage, doors = settings.stage, Doors(settings)
+    assert isinstance(stage, TrainStage)  # noqa: S101 - for the type checker
+    dates = _dates(doors, stage)
+    split = stage.split.assign(dates, horizon_days=doors.dataset.horizon_days)
+    for day in (*split.train, *split.calibration, *split.test):
+        features.publish(doors, day)
+    parts = _read(doors, split)
+    lineage = _lineage(settings, split, parts)
+    made_from = fingerprint(lineage)
+    version = doors.registry.trained_from(made_from)
+    if version is not None:
+        headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
+        return Outcome(headline=headline)
+    log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train))
+    bundle, trees = _make(doors, parts, lineage)
+    version = doors.registry.register(_candidate(settings, bundle, trees, made_from=made_from))
+    return _outcome(settings, bundle, split, version=version)
+
+
+def _dates(doors: Doors, stage: TrainStage) -> tuple[date, ...]:
+    if stage.dates is not None:
+        return parse_dates(stage.dates)
+    dataset, day = doors.dataset, doors.settings.day
+    first = doors.source.coverage(day).first_day + timedelta(days=dataset.history_days)
+    newest = day - timedelta(days=dataset.horizon_days)
+    steps = (step_from(newest, stage.every, -count) for count in range(stage.at_most))
+    dates = tuple(sorted(step for step in steps if step >= first))
+    if not dates:
+        found = (
+            f"no date between {first} (raw data and {dataset.history_days} days of history) and {newest} (ripe labels)"
+        )
+        raise DataError(where=f"train {dataset.name} {day}", found=found, action="load more history, or train later")
+    return dates
+
+
+def _read(doors: Doors, split: Split) -> Parts:
+    day = doors.settings.day
+    return Parts(
+        train=read_labelled(doors, split.train, known_at=day),
+        calibration=read_labelled(doors, split.calibration, known_at=day),
+        test=read_labelled(doors, split.test, known_at=day),
+    )
+
+
+def _lineage(settings: Settings, split: Split, parts: Parts) -> dict[str, Any]:
+    stage = settings.stage
+    assert isinstance(stage, TrainStage)  # noqa: S101 - for the type checker
+    return {
+        "code_version": churn.__version__,
+        "dates": {part: [day.isoformat() for day in days] for part, days in asdict(split).items()},
+        "inputs": parts.inputs,
+        "model": asdict(settings.model),
+        "calibration": stage.calibration,
+        "threads": settings.resources.threads,
+    }
+
+
+def _make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> tuple[Bundle, Trees]:
+    from churn.training.bundle import Bundle, DictionaryEntry, score_grid
+    from churn.training.calibration import fit_calibrator
+    from churn.training.encoding import Encoding
+    from churn.training.fit import Trees, fit
+
+    dataset, settings = doors.dataset, doors.settings
+    threads = settings.resources.threads
+    encoding = Encoding.learn(dataset.features, parts.train.features)
+    matrix = encoding.matrix(parts.train.features)
+    text = fit(matrix, parts.train.labels, encoding=encoding, settings=settings.model, num_threads=threads)
+    trees = Trees.load(text)
+    raw = _raw_scores(trees, encoding, parts.calibration, threads=threads)
+    calibrator = fit_calibrator(lineage["calibration"], raw, parts.calibration.labels)
+    scores = calibrator.probabilities(_raw_scores(trees, encoding, parts.test, threads=threads))
+    bundle = Bundle(
+        model_text=text,
+        encoding=encoding,
+        calibrator=calibrator,
+        score_name=dataset.score,
+        key=dataset.key,
+        horizon_days=dataset.horizon_days,
+        score_grid=score_grid(scores),
+        segments=dataset.segments,
+        dictionary=tuple(DictionaryEntry.of(feature) for feature in dataset.features),
+        metrics=_metrics(parts, scores),
+        lineage=lineage,
+        reference=_reference(doors, parts.test, scores),
+    )
+    return bundle, trees
+
+
+def _raw_scores(trees: Trees, encoding: Encoding, part: Labelled, *, threads: int) -> npt.NDArray[Any]:
+    return trees.raw_scores(encoding.matrix(part.features), num_threads=threads)
+
+
+def _metrics(parts: Parts, scores: npt.NDArray[Any]) -> dict[str, float | int]:
+    from churn.promotion import metrics
+
+    labels = parts.test.labels
+    auc = metrics.auc(labels, scores)
+    return {
+        "rows_train": len(parts.train.labels),
+        "rows_calibration": len(parts.calibration.labels),
+        "rows_test": auc.n,
+        "base_rate_test": float(labels.mean()),
+        "auc_test": auc.figure,
+        "auc_test_low": auc.interval[0],
+        "auc_test_high": auc.interval[1],
+        "average_precision_test": metrics.average_precision(labels, scores),
+        "brier_test": metrics.brier(labels, scores),
+    }
+
+
+def _reference(doors: Doors, test: Labelled, scores: npt.NDArray[Any]) -> bytes:
+    import polars as pl
+
+    from churn.drift.profile import freeze_bins, profile, to_parquet
+
+    frame = test.features.with_columns(pl.Series(doors.dataset.score, scores))
+    bins = freeze_bins(frame, doors.dataset.profiled)
+    return to_parquet(bins, profile(bins, [frame]))
+
+
+def _candidate(settings: Settings, bundle: Bundle, trees: Trees, *, made_from: str) -> Candidate:
+    from churn.stores.registry import Candidate
+
+    stage = settings.stage
+    assert isinstance(stage, TrainStage)  # noqa: S101 - for the type checker
+    dates = bundle.lineage["dates"]
+    parameters = {f"model.{name}": str(value) for name, value in asdict(settings.model).items()}
+    return Candidate(
+        fingerprint=made_from,
+        run_name=stage.run_name,
+        files=bundle.to_files(),
+        booster=trees.booster,
+        inputs=bundle.encoding.features,
+        parameters=parameters | {f"dates.{part}": " ".join(days) for part, days in dates.items()},
+        metrics=bundle.metrics,
+    )
+
+
+def _outcome(settings: Settings, bundle: Bundle, split: Split, *, version: int) -> Outcome:
+    found = bundle.metrics
+    return Outcome(
+        headline=f"train {settings.dataset.name}: registered version {version} of {settings.dataset.model_name}",
+        figures={
+            "trained on": f"{found['rows_train']:,} rows of {len(split.train)} dates to {split.train[-1]}",
+            "calibrated on": f"{found['rows_calibration']:,} rows of {', '.join(map(str, split.calibration))}",
+            "tested on": f"{found['rows_test']:,} rows of {', '.join(map(str, split.test))}, out of time",
+            "AUC": f"{found['auc_test']:.4f} (95 % {found['auc_test_low']:.4f} to {found['auc_test_high']:.4f})",
+            "average precision": f"{found['average_precision_test']:.4f} (base rate {found['base_rate_test']:.4f})",
+            "next": f"python -m churn stage=promote dataset={settings.dataset.name} date={settings.day}",
+        },
+    )

@@ -1,0 +1,268 @@
+"""What has been published, and how does a partition get there whole or not at all?
+
+A partition `<root>/<kind>/<dataset>/date=D/` is made in a hidden folder beside its place, hashed, flushed to disk and
+then moved in by one system call: a plain rename where nothing stands, an atomic exchange (Linux `renameat2`) where an
+older one does. A reader sees the old partition or the new one, and a killed run leaves a hidden folder that the next
+run sweeps away. The manifest carries no time of day, so that the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import churn
+from churn.errors import DataError, LockedError, TryAgainError
+
+MANIFEST = "_manifest.json"
+_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """The name of one unit of work; `day` is None for what has no date (the champion's local copy).
+
+    >>> str(Partition(kind="features", dataset="subscription", day=date(2026, 1, 5)))
+    'features/subscription/date=2026-01-05'
+    """
+
+    kind: str
+    dataset: str
+    day: date | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.dataset}" + (f"/date={self.day}" if self.day else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One published file: its sha256 (hex), its size in bytes, its rows where it is a table."""
+
+    sha256: str
+    bytes: int
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a partition holds, what it was made from, and by which code.
+
+    `inputs` maps each input's name to its fingerprint; `facts` holds figures worth reading without opening the files.
+    """
+
+    kind: str
+    dataset: str
+    date: str | None
+    code_version: str
+    inputs: dict[str, str]
+    files: dict[str, File]
+    facts: dict[str, Any]
+
+    @property
+    def content(self) -> str:
+        """The version of what the partition holds: a hash over its files' hashes."""
+        return fingerprint({name: file.sha256 for name, file in self.files.items()})
+
+    @property
+    def rows(self) -> int:
+        """Rows over all tables of the partition."""
+        return sum(file.rows or 0 for file in self.files.values())
+
+
+@dataclass(slots=True, kw_only=True)
+class Staging:
+    """The hidden folder that a partition is made in; `rows` and `facts` end up in its manifest."""
+
+    path: Path
+    rows: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def fingerprint(value: object) -> str:
+    """Returns the sha256 (hex) of a JSON value, whatever the order of its keys.
+
+    >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the sha256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Lake:
+    """All partitions under one root folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, partition: Partition) -> Path:
+        """Returns the folder that the partition has, or would have."""
+        return self.root / str(partition)
+
+    def days(self, kind: str, dataset: str) -> tuple[date, ...]:
+        """Returns the published dates of a kind, in order."""
+        found = (self.root / kind / dataset).glob(f"date=*/{MANIFEST}")
+        return tuple(sorted(date.fromisoformat(path.parent.name.removeprefix("date=")) for path in found))
+
+    def manifest(self, partition: Partition) -> Manifest | None:
+        """Returns the partition's manifest; None where nothing is published.
+
+        Raises:
+            DataError: the manifest is there and cannot be read.
+        """
+        path = self.path(partition) / MANIFEST
+        try:
+            raw = json.loads(path.read_text())
+            files = {name: File(**file) for name, file in raw.pop("files").items()}
+            return Manifest(files=files, **raw)
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            action = f"delete the folder {path.parent} and run the stage again"
+            raise DataError(where=str(path), found=f"not a manifest ({error})", action=action) from error
+
+    def is_current(self, partition: Partition, inputs: Mapping[str, str]) -> bool:
+        """Returns whether the partition is there and was made from these very inputs."""
+        manifest = self.manifest(partition)
+        return manifest is not None and manifest.inputs == dict(inputs)
+
+    def open(self, partition: Partition, *, made_by: str) -> Manifest:
+        """Returns the manifest after every file was seen to hold the bytes that it promises.
+
+        Raises:
+            DataError: nothing is published there (`made_by` names the command that makes it), or a byte has changed.
+        """
+        manifest = self.manifest(partition)
+        if manifest is None:
+            raise DataError(where=str(partition), found="not published", action=f"run: {made_by}")
+        for name, file in manifest.files.items():
+            path = self.path(partition) / name
+            if not path.is_file() or path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
+                action = f"delete the folder {path.parent} and run: {made_by}"
+                raise DataError(where=str(path), found="missing, or not the bytes that were published", action=action)
+        return manifest
+
+    @contextmanager
+    def publish(self, partition: Partition, *, inputs: Mapping[str, str]) -> Iterator[Staging]:
+        """Yields a staging folder and publishes what the body wrote there, once the body has ended well.
+
+        Raises:
+            LockedError: another run is making the same partition.
+            TryAgainError: the disk or the file system refused.
+        """
+        with _disk_errors(partition), self.lock(partition):
+            target = self.path(partition)
+            hidden = target.parent / f".staging-{target.name}"
+            shutil.rmtree(hidden, ignore_errors=True)
+            hidden.mkdir(parents=True)
+            try:
+                staging = Staging(path=hidden)
+                yield staging
+                _write_manifest(_describe(partition, inputs, staging), hidden)
+                _move_in(hidden, target)
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
+
+    @contextmanager
+    def lock(self, partition: Partition) -> Iterator[None]:
+        """Holds the partition's lock; the kernel lets go of it when the process ends, however it ends.
+
+        Raises:
+            LockedError: another run holds it.
+        """
+        path = self.root / ".locks" / (str(partition).replace("/", "-") + ".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                found = f"another run is at work on it (process {holder})"
+                raise LockedError(where=str(partition), found=found, action="wait for it to end") from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+
+def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging) -> Manifest:
+    files = {
+        path.name: File(sha256=file_sha256(path), bytes=path.stat().st_size, rows=staging.rows.get(path.name))
+        for path in sorted(staging.path.iterdir())
+    }
+    return Manifest(
+        kind=partition.kind,
+        dataset=partition.dataset,
+        date=partition.day.isoformat() if partition.day else None,
+        code_version=churn.__version__,
+        inputs=dict(inputs),
+        files=files,
+        facts=staging.facts,
+    )
+
+
+def _write_manifest(manifest: Manifest, folder: Path) -> None:
+    text = json.dumps(asdict(manifest), indent=1, sort_keys=True, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n")
+
+
+def _move_in(hidden: Path, target: Path) -> None:
+    for path in hidden.iterdir():
+        _flush(path)
+    _flush(hidden)
+    if target.exists():
+        _exchange(hidden, target)
+    else:
+        hidden.rename(target)
+    _flush(target.parent)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(other))
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_HELP = {
+    errno.ENOSPC: "free space on the disk, then run the same command again",
+    errno.EDQUOT: "free space within the quota, then run the same command again",
+    errno.EROFS: "mount the root writable, or set root= to a folder that is",
+    errno.EACCES: "give this user write access, or set root= to a folder of theirs",
+    errno.EINVAL: "set root= to a Linux file system that can exchange two folders (ext4, xfs, btrfs, tmpfs)",
+}
+
+
+@contextmanager
+def _disk_errors(partition: Partition) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        found = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
+        action = _HELP.get(error.errno or 0, "mend the disk, then run the same command again")
+        raise TryAgainError(where=str(partition), found=found, action=action) from error

@@ -1,0 +1,81 @@
+"""How does a table of any size pass through bounded memory?
+
+One parquet file a table, written and read a chunk at a time: each chunk becomes one row group, so that the same chunks
+give the same bytes, and memory is set by the chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from churn.errors import DataError
+
+
+class ParquetWriter:
+    """Writes chunks of one schema as the row groups of one file; `rows` counts what was written."""
+
+    def __init__(self, path: Path, schema: pl.Schema) -> None:
+        self.rows = 0
+        self._schema = schema
+        self._writer = pq.ParquetWriter(path, _arrow(pl.DataFrame(schema=schema)).schema, compression="zstd")
+
+    def write(self, chunk: pl.DataFrame) -> None:
+        """Appends the chunk as one row group."""
+        self._writer.write_table(_arrow(chunk.match_to_schema(self._schema)), row_group_size=max(chunk.height, 1))
+        self.rows += chunk.height
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Writes a small table as one file of one row group."""
+    with ParquetWriter(path, table.schema) as writer:
+        writer.write(table)
+
+
+def read_chunks(path: Path, *, rows: int) -> Iterator[pl.DataFrame]:
+    """Yields the file's rows in order, at most `rows` at a time.
+
+    Raises:
+        DataError: the file is not parquet, or is cut short.
+    """
+    with _parquet_errors(path), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows, use_threads=False):
+            yield pl.DataFrame(pa.table(batch))
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Returns a whole table; for those whose size is set by the question, not by the customers (see `read_chunks`).
+
+    Raises:
+        DataError: the file is not parquet, or is cut short.
+    """
+    with _parquet_errors(path):
+        return pl.DataFrame(pq.read_table(path, partitioning=None))
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+@contextmanager
+def _parquet_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, FileNotFoundError) as error:
+        found = f"not a whole parquet file ({str(error).splitlines()[0]})"
+        raise DataError(where=str(path), found=found, action="restore the file, or make it again") from error

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
+
+from churn.errors import DataError, SettingsError
+from churn.training.encoding import Encoding
+from churn.training.fit import Trees, fit
+from churn.training.model import ModelSettings
+
+SETTINGS = ModelSettings(
+    num_iterations=15,
+    learning_rate=0.2,
+    num_leaves=7,
+    min_data_in_leaf=20,
+    feature_fraction=0.9,
+    bagging_fraction=0.8,
+    bagging_freq=1,
+    lambda_l2=1.0,
+    max_bin=63,
+    seed=7,
+)
+ENCODING = Encoding(features=("noise", "plan", "spend"), levels=(("plan", ("a", "b", "c", "d", "e")),))
+
+
+def rows(count: int = 1500, seed: int = 0) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    random = np.random.default_rng(seed)
+    noise, spend = random.normal(size=(2, count))
+    plan = random.integers(0, 5, count).astype(float)
+    labels = random.random(count) < expit(2 * spend + 2 * (plan == 2) - 1)
+    spend[::9] = np.nan
+    return np.asfortranarray(np.column_stack([noise, plan, spend])), labels.astype(float)
+
+
+MATRIX, LABELS = rows()
+TEXT = fit(MATRIX, LABELS, encoding=ENCODING, settings=SETTINGS, num_threads=2)
+TREES = Trees.load(TEXT)
+
+
+def changed_setting(name: str, value: Any) -> ModelSettings:
+    return replace(SETTINGS, **{name: value})
+
+
+def by_hand(text: str, row: npt.NDArray[np.float64]) -> float:
+    """Oracle: walks LightGBM's documented text, one tree after the other, for one row."""
+    total = 0.0
+    for block in text.split("Tree=")[1:]:
+        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        node = 0
+        while node >= 0:
+            node = int(fields["left_child" if goes_left(fields, node, row) else "right_child"].split()[node])
+        total += float(fields["leaf_value"].split()[~node])
+    return total
+
+
+def goes_left(fields: dict[str, str], node: int, row: npt.NDArray[np.float64]) -> bool:
+    value = row[int(fields["split_feature"].split()[node])]
+    decision, threshold = int(fields["decision_type"].split()[node]), float(fields["threshold"].split()[node])
+    if decision & 1:
+        bounds, words = fields["cat_boundaries"].split(), fields["cat_threshold"].split()
+        first, last = int(bounds[int(threshold)]), int(bounds[int(threshold) + 1])
+        known = {32 * w + b for w in range(last - first) for b in range(32) if int(words[first + w]) >> b & 1}
+        return not np.isnan(value) and int(value) in known
+    if np.isnan(value):
+        if decision >> 2 == 2:
+            return bool(decision & 2)
+        value = 0.0
+    return bool(value <= threshold)
+
+
+def test_scores_equal_a_walk_through_the_text_by_hand() -> None:
+    later, _ = rows(40, seed=1)
+    later[:6, 1] = [5, 5, np.nan, np.nan, 0, 4]
+    scores = TREES.raw_scores(later, num_threads=1)
+    np.testing.assert_allclose(scores, [by_hand(TEXT, row) for row in later], rtol=1e-12)
+
+
+def test_the_model_learns_what_the_labels_follow() -> None:
+    later, labels = rows(seed=2)
+    assert roc_auc_score(labels, TREES.raw_scores(later, num_threads=1)) > 0.8
+    gains = TREES.gains()
+    assert list(gains) == list(ENCODING.features)
+    assert gains["spend"] > gains["plan"] > gains["noise"] > 0
+
+
+def test_the_same_rows_and_settings_give_the_same_text() -> None:
+    assert fit(MATRIX, LABELS, encoding=ENCODING, settings=SETTINGS, num_threads=2) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("num_iterations", 3),
+        ("learning_rate", 0.05),
+        ("num_leaves", 3),
+        ("min_data_in_leaf", 200),
+        ("feature_fraction", 0.4),
+        ("bagging_fraction", 0.3),
+        ("bagging_freq", 3),
+        ("lambda_l2", 50.0),
+        ("max_bin", 7),
+        ("seed", 8),
+    ],
+)
+def test_every_setting_reaches_the_model(name: str, value: float) -> None:
+    changed = fit(MATRIX, LABELS, encoding=ENCODING, settings=changed_setting(name, value), num_threads=2)
+    assert changed.split("parameters:")[0] != TEXT.split("parameters:")[0]
+
+
+def test_threads_change_the_line_that_names_them_and_no_score() -> None:
+    other = fit(MATRIX, LABELS, encoding=ENCODING, settings=SETTINGS, num_threads=1)
+    differing = [pair for pair in zip(TEXT.splitlines(), other.splitlines(), strict=True) if pair[0] != pair[1]]
+    assert differing == [("[num_threads: 2]", "[num_threads: 1]")]
+    one, two = (TREES.raw_scores(MATRIX, num_threads=threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_row_order_in_memory_changes_no_score() -> None:
+    flat = np.ascontiguousarray(MATRIX)
+    np.testing.assert_array_equal(TREES.raw_scores(flat, num_threads=1), TREES.raw_scores(MATRIX, num_threads=1))
+
+
+def test_no_rows_give_no_scores() -> None:
+    assert TREES.raw_scores(MATRIX[:0], num_threads=1).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (np.where(np.arange(1500) == 3, np.nan, LABELS), "1 of 1500 labels are neither 0 nor 1"),
+        (LABELS * 2, "labels are neither 0 nor 1"),
+        (LABELS - 1, "labels are neither 0 nor 1"),
+        (np.zeros(1500), "0 of them 1: one class only"),
+        (np.ones(1500), "1500 of them 1: one class only"),
+        (LABELS[:-1], "1499 labels for 1500 rows"),
+    ],
+)
+def test_labels_that_lightgbm_would_take_in_silence_are_refused(labels: npt.ArrayLike, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        fit(MATRIX, labels, encoding=ENCODING, settings=SETTINGS, num_threads=2)
+
+
+def test_rows_that_no_feature_splits_make_no_model() -> None:
+    with pytest.raises(DataError, match="no feature splits the 1500 rows"):
+        fit(MATRIX, LABELS, encoding=ENCODING, settings=replace(SETTINGS, min_data_in_leaf=1000), num_threads=2)
+
+
+@pytest.mark.parametrize(("name", "value"), [("num_iterations", 0), ("learning_rate", -1.0), ("num_leaves", 1)])
+def test_a_parameter_that_lightgbm_refuses_is_a_mistake_in_the_settings(name: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=name) as stop:
+        fit(MATRIX, LABELS, encoding=ENCODING, settings=changed_setting(name, value), num_threads=2)
+    assert ".cpp" not in str(stop.value)
+
+
+def test_another_order_or_number_of_columns_is_refused() -> None:
+    TREES.require(ENCODING)
+    with pytest.raises(DataError, match="it reads noise, plan, spend; the encoding builds spend, plan, noise"):
+        TREES.require(replace(ENCODING, features=("spend", "plan", "noise")))
+    with pytest.raises(DataError, match="shape"):
+        TREES.raw_scores(MATRIX[:, :2], num_threads=1)
+    with pytest.raises(DataError, match="shape"):
+        fit(MATRIX[:, :2], LABELS, encoding=ENCODING, settings=SETTINGS, num_threads=2)
+
+
+@pytest.mark.filterwarnings("ignore:Found whitespace in feature_names")
+@pytest.mark.parametrize("name", ["with space", 'with"quote'])
+def test_a_name_that_lightgbm_would_change_is_refused(name: str) -> None:
+    with pytest.raises((DataError, SettingsError)):
+        fit(
+            MATRIX,
+            LABELS,
+            encoding=replace(ENCODING, features=(name, "plan", "spend")),
+            settings=SETTINGS,
+            num_threads=2,
+        )
+
+
+@pytest.mark.parametrize("end", [0, 10, 300, 1500, len(TEXT) // 2])
+def test_a_cut_text_is_refused_before_lightgbm_can_end_the_process(end: int) -> None:
+    with pytest.raises(DataError, match="model text"):
+        Trees.load(TEXT[:end])
+
+
+def test_a_text_with_a_character_too_many_is_refused() -> None:
+    with pytest.raises(DataError, match="model text"):
+        Trees.load(TEXT.replace("leaf_value=", "leaf_value= ", 1))
+
+
+def test_a_text_that_lightgbm_itself_refuses_is_a_data_error() -> None:
+    with pytest.raises(DataError, match="number of classes"):
+        Trees.load(TEXT.replace("num_class=1", "nothing=1", 1))
