@@ -104,7 +104,7 @@ def _run(config: DictConfig) -> ExitCode:
         log.debug("stopped", exc_info=True)
         _complain(error, journal)
         return error.exit_code
-    except Exception:  # noqa: BLE001 - the one place where our bug becomes exit code 1
+    except Exception:  # the one place where our bug becomes exit code 1
         log.debug("bug", exc_info=True)
         _complain_bug(settings.stage.name, journal)
         return ExitCode.BUG

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date as Day  # noqa: N812 - `date` is a field here
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -172,14 +172,14 @@ class Settings:
     stage: Annotated[Stage, Field(discriminator="name")]
 
     @cached_property
-    def dates(self) -> tuple[date, ...]:
+    def dates(self) -> tuple[Day, ...]:
         """The dates that `date=` names, in order."""
         if self.date is None:
             raise SettingsError(where="date", found="missing", action="say which date, such as date=2026-01-05")
         return parse_dates(self.date)
 
     @property
-    def day(self) -> date:
+    def day(self) -> Day:
         """The one date of a stage that takes one date."""
         if len(self.dates) != 1:
             found = f"{len(self.dates)} dates in {self.date!r}"

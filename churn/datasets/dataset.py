@@ -35,24 +35,4 @@ class Dataset:
     @property
     def schema(self) -> pl.Schema:
         """The columns of a features partition, in order."""
-        return pl.Schema({self.key: pl.Int64, **{feature.name: feature.polars_type for feature in self.features}})
-
-    @property
-    def watched(self) -> tuple[str, ...]:
-        """The names of the features that drift judges."""
-        return tuple(feature.name for feature in self.features if feature.watched)
-
-    @property
-    def profiled(self) -> tuple[Feature, ...]:
-        """What drift profiles: every feature, and the score beside them."""
-        meaning = "the calibrated score"
-        score = Feature(
-            name=self.score,
-            expr=pl.col(self.score),
-            dtype="number",
-            unit="probability",
-            meaning=meaning,
-            minimum=0,
-            maximum=1,
-        )
-        return (*self.features, score)
+        return pl.Schema([(self.key, pl.Int64), *((feature.name, feature.polars_type) for feature in self.features)])

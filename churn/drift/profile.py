@@ -24,20 +24,18 @@ from churn.errors import DataError
 __all__ = ["Bins", "Column", "Profile", "freeze_bins", "from_parquet", "profile", "to_parquet"]
 
 _FORMAT = "churn-profile-1"
-_SCHEMA = pa.schema(
-    {
-        "column": pa.string(),
-        "grid": pa.list_(pa.float64()),
-        "bin_of_cell": pa.list_(pa.int64()),
-        "labels": pa.list_(pa.string()),
-        "levels": pa.list_(pa.string()),
-        "rare": pa.list_(pa.string()),
-        "cells": pa.list_(pa.int64()),
-        "minimum": pa.float64(),
-        "maximum": pa.float64(),
-        "total": pa.string(),
-    }
-)
+_TYPES: dict[str, pl.DataType] = {
+    "column": pl.String(),
+    "grid": pl.List(pl.Float64),
+    "bin_of_cell": pl.List(pl.Int64),
+    "labels": pl.List(pl.String),
+    "levels": pl.List(pl.String),
+    "rare": pl.List(pl.String),
+    "cells": pl.List(pl.Int64),
+    "minimum": pl.Float64(),
+    "maximum": pl.Float64(),
+    "total": pl.String(),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +105,7 @@ def to_parquet(bins: Bins, profile: Profile) -> bytes:
     profile.refuse_other_bins(Profile(bins=bins, counts=()))
     rows = [_to_row(column, counts) for column, counts in zip(bins.columns, profile.counts, strict=True)]
     metadata = {"format": _FORMAT, "sha256": _digest(rows)}
-    table = pa.Table.from_pylist(rows, schema=_SCHEMA.with_metadata(metadata))
+    table = _arrow(rows).replace_schema_metadata(metadata)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return bytes(sink.getvalue())
@@ -132,15 +130,19 @@ def _read_rows(content: bytes) -> list[dict[str, Any]]:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _unreadable("no parquet file, or a damaged one") from error
     metadata = table.schema.metadata or {}
-    if not table.schema.equals(_SCHEMA) or metadata.get(b"format") != _FORMAT.encode():
+    if not table.schema.equals(_arrow([]).schema) or metadata.get(b"format") != _FORMAT.encode():
         raise _unreadable(f"another table than {_FORMAT}")
     if metadata.get(b"sha256") != _digest(rows).encode():
         raise _unreadable("content that differs from its own checksum")
     return rows
 
 
+def _arrow(rows: list[dict[str, Any]]) -> pa.Table:
+    return pl.DataFrame(rows, schema=_TYPES).to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
 def _to_row(column: ColumnBins, counts: ColumnCounts) -> dict[str, Any]:
-    values: dict[str, Any] = dict.fromkeys(_SCHEMA.names) | {"column": column.name}
+    values: dict[str, Any] = dict.fromkeys(_TYPES) | {"column": column.name}
     if isinstance(column, NumberBins):
         values |= {"grid": column.grid, "bin_of_cell": column.bin_of_cell, "labels": column.labels}
     else:

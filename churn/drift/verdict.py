@@ -12,28 +12,13 @@ from dataclasses import dataclass
 
 from churn.drift.bins import plain
 from churn.drift.change import ColumnDrift, Effect, compare_column, in_plain_words, percent
+from churn.drift.limits import DriftLimits
 from churn.drift.profile import Profile
 from churn.drift.statistics import PsiNull, benjamini_hochberg
 from churn.errors import DataError, did_you_mean
 from churn.findings import Answer, Finding
 
 _POWER = 0.8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftLimits:
-    """What counts as drift.
-
-    `psi` and `ks` are the smallest effects of a column that matter, `prediction_psi` the smallest of the score.
-    `alpha` (0 to 1) is the false discovery rate over a night's tests. More than `drifted_share` (0 to 1) of the
-    watched columns is an alarm.
-    """
-
-    psi: float
-    ks: float
-    alpha: float
-    drifted_share: float
-    prediction_psi: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,9 @@ _CANDIDATES = 3
 _AGED_DAYS = 400
 _LONGEST_DAYS = 3650
 
+# Troubles and downward trends come on top of what traits alone say; with this factor a steady year's churn stays level.
+_TROUBLE = 1.8
+
 
 def opening_base(customers: int, *, day: int, rng: np.random.Generator) -> Population:
     """Returns the base at the start of a day (its ordinal): ids from 1 in the order of signup, all before that day.
@@ -42,7 +45,7 @@ def _usual_hazard(pool: Population, *, day: int) -> npt.NDArray[np.float64]:
     # Sessions a day: active with 1 - exp(-rate), then one session and Poisson(0.8 rate) more.
     sessions = -np.expm1(-rate) * (1 + np.float32(0.8) * rate)
     pool.usual_use[:] = pool.recent_use[:] = sessions
-    return daily_hazard(pool, day=day, weights=STEADY.weights).astype(np.float64)
+    return _TROUBLE * daily_hazard(pool, day=day, weights=STEADY.weights).astype(np.float64)
 
 
 def _tenures(rate: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.int64]:

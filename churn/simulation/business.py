@@ -1,7 +1,7 @@
 """Which business is simulated, and what happens to it?
 
-The fields are the choices that YAML makes and nothing else: how the business works is code (`conditions.py`). A scenario
-that needs a date or a fault refuses to start without it, rather than quietly running as `steady`.
+Parameters only, and nothing imported that is slow to load: the settings read this file at every start. All defaults
+stand in YAML.
 """
 
 from __future__ import annotations
@@ -10,49 +10,53 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from churn.dates import parse_day
 from churn.errors import SettingsError
-
-Scenario = Literal["steady", "drift", "concept", "broken_feed"]
-Fault = Literal["null_column", "scaled", "frozen", "truncated", "duplicated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Business:
-    """A subscription business: its size in customers, its seed and what happens to it from `change_date` on.
+    """One simulated subscription business.
 
-    `drift` moves the inputs, `concept` moves the reasons to leave, `broken_feed` leaves the business alone and breaks its
-    raw files by `fault`. `steady` reads neither the date nor the fault; the first two read no fault.
+    `customers` is the base at the start of every day: newcomers replace leavers one for one. `scenario` says what
+    differs from `change_date` on (an ISO day; None in a steady business alone): nothing (`steady`), who comes, what
+    they pay and how much they use (`drift`), why they leave (`concept`), or the raw feed (`broken_feed`, by `fault`).
 
     Raises:
-        SettingsError: no customer, a negative seed, or a scenario without the date or fault that it needs.
+        SettingsError: for parameters that contradict one another.
 
-    >>> Business(customers=100, seed=1, scenario="steady", change_date=None, fault=None).customers
-    100
+    >>> tiny = Business(customers=300, seed=1, scenario="concept", change_date="2025-06-01", fault=None)
+    >>> tiny.changed(date(2025, 5, 31)), tiny.changed(date(2025, 6, 1))
+    (False, True)
     """
 
     customers: int
     seed: int
-    scenario: Scenario
-    change_date: date | None
-    fault: Fault | None
+    scenario: Literal["steady", "drift", "concept", "broken_feed"]
+    change_date: str | None
+    fault: Literal["null_column", "scaled", "frozen", "truncated", "duplicated"] | None
 
     def __post_init__(self) -> None:
+        self._check_numbers()
+        if self.change_date is not None:
+            parse_day(self.change_date)
+        elif self.scenario != "steady":
+            raise _wrong(f"scenario={self.scenario} without change_date", "name its first day, change_date=2025-06-01")
+        if (self.scenario == "broken_feed") != (self.fault is not None):
+            raise _wrong(f"scenario={self.scenario} with fault={self.fault}", "name a fault for broken_feed, and only there")
+
+    def changed(self, day: date) -> bool:
+        """Returns whether `day` is one on which the scenario shows."""
+        if self.scenario == "steady" or self.change_date is None:
+            return False
+        return day >= parse_day(self.change_date)
+
+    def _check_numbers(self) -> None:
         if self.customers < 1:
-            raise _refused("customers", self.customers, "simulate at least 1 customer")
+            raise _wrong(f"customers={self.customers}", "simulate at least one customer")
         if self.seed < 0:
-            raise _refused("seed", self.seed, "use a seed of 0 or more")
-        if self.scenario != "steady" and self.change_date is None:
-            raise _refused("change_date", self.change_date, f"give the first day of {self.scenario!r}")
-        if self.scenario == "broken_feed" and self.fault is None:
-            raise _refused(
-                "fault", self.fault, "name the fault of the feed; null_column, scaled, frozen, truncated or duplicated"
-            )
-
-    def in_force(self, day: date) -> Scenario:
-        """Returns the scenario that holds on a day: `steady` before `change_date`."""
-        changed = self.change_date is not None and day >= self.change_date
-        return self.scenario if changed else "steady"
+            raise _wrong(f"seed={self.seed}", "use a seed of 0 or more")
 
 
-def _refused(field: str, value: object, action: str) -> SettingsError:
-    return SettingsError(where=f"simulation.{field}", found=repr(value), action=action)
+def _wrong(found: str, action: str) -> SettingsError:
+    return SettingsError(where="simulated business", found=found, action=action)

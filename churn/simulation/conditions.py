@@ -66,7 +66,7 @@ STEADY = Conditions(
     prices_cents=(999, 1499, 2499),
     use=1.0,
     weights=Weights(
-        intercept=-7.35,
+        intercept=-6.8,
         newcomer=1.1,
         trend=-1.2,
         level=-0.9,
@@ -95,7 +95,7 @@ _NEW_CONCEPT = replace(
     STEADY,
     weights=replace(
         STEADY.weights,
-        intercept=-6.6,
+        intercept=-6.3,
         newcomer=-0.8,
         level=0.3,
         support=0.1,

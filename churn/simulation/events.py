@@ -1,126 +1,133 @@
-"""What do the customers do on a day, and what is remembered of it?
+"""What do customers do on one day?
 
-Each function draws one table of the day and updates the fading memory that the hazard reads, from the same rows: the
-hazard knows nothing that the tables (and the hidden frailty) do not show.
+Each function draws one raw table's rows for all customers at once and leaves its trace in the population, since the
+hazard may read nothing that the raw tables do not show (but for frailty). Rows stand in the order of customer_id.
 """
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from churn.simulation.conditions import BILLING_DAYS, PLANS, TOPICS, Conditions
-from churn.simulation.population import Floats, Ints, Population
+from churn.simulation.market import (
+    AGE_BANDS,
+    CHANNELS,
+    DOWNGRADE_RATES,
+    FAILURE_RATES,
+    METHODS,
+    MONTH_DAYS,
+    PLANS,
+    REASONS,
+    REGIONS,
+    RETRY_DAYS,
+    RETRY_FAILURE_RATE,
+    TOPICS,
+    UPGRADE_RATES,
+    WEEKDAY_SUPPORT,
+    WEEKDAY_USAGE,
+    Market,
+)
+from churn.simulation.population import ENGAGEMENT_MEMORY, ENGAGEMENT_SPREAD, MEAN_LOG_USAGE, Array, Population
 
-_USE_BY_WEEKDAY = (0.95, 0.9, 0.9, 0.95, 1.05, 1.2, 1.1)
-_SUPPORT_BY_WEEKDAY = (1.4, 1.2, 1.1, 1.1, 1.0, 0.7, 0.5)
-_MOOD_KEPT = np.float32(0.985)
-_MOOD_STEP = np.float32(0.5 * np.sqrt(1 - 0.985**2))
-_MORE_SESSIONS = np.float32(0.8)
-
-_RECENT_FADES = np.float32(0.5 ** (1 / 10))
-_USUAL_FADES = np.float32(0.5 ** (1 / 45))
-_COUNTS_FADE = np.float32(0.5 ** (1 / 25))
-
-_CONTACT_RATE = 0.005
-_TROUBLE_STARTS, _TROUBLE_ENDS, _TROUBLED_CONTACTS = 0.0025, 0.1, 0.3
-_TOPIC_MIX = (0.5, 0.3, 0.2)
-
-# Flows between two plans balance at the plan mix of signups, so that plans stay as they are over the months.
-_UPGRADES = np.array([0.014, 0.012, 0.0])
-_DOWNGRADES = np.array([0.0, 0.020, 0.028])
-_FAILS, _WEAK_CARD_FAILS, _CARD_MENDED = 0.025, 0.35, 0.6
-_EXTRA_CENTS, _EXTRAS = 99, 0.7
+_EPOCH = 719_163  # date(1970, 1, 1).toordinal()
+_SLOW, _FAST = (np.float32(1 - 0.5 ** (1 / half_life)) for half_life in (30, 10))
+_FADING = np.float32(0.5 ** (1 / 20))
+_CONTACT_RATE = 0.008
+_TOPIC_MIX = (0.45, 0.35, 0.20)
+_MINUTES_A_SESSION = 14.0
 
 
-def use(
-    population: Population, order: Ints, day: date, *, conditions: Conditions, rng: np.random.Generator
-) -> pl.DataFrame:
-    """Returns the day's use: one row a customer who was active, by id, with sessions (1 or more) and minutes."""
-    p = population
-    p.mood *= _MOOD_KEPT
-    p.mood += _MOOD_STEP * rng.standard_normal(len(p), dtype=np.float32)
-    rate = np.exp(p.taste + p.mood) * np.float32(conditions.use * _USE_BY_WEEKDAY[day.weekday()])
-    slots = _in_order(order, rng.random(len(p), dtype=np.float32) < -np.expm1(-rate))
-    sessions = 1 + rng.poisson(np.minimum(_MORE_SESSIONS * rate[slots], 30))
-    minutes = sessions + rng.poisson(sessions * p.minutes[slots])
-    _remember_use(p, slots, sessions.astype(np.float32))
+def customers(base: Population, slots: Array) -> pl.DataFrame:
+    """Returns who the customers at `slots` are, with the plan that they hold on this day."""
     return pl.DataFrame(
-        {"customer_id": p.ids[slots], "sessions": sessions.astype(np.int32), "minutes": minutes.astype(np.int32)}
+        {
+            "customer_id": base.customer_id[slots],
+            "signup_date": pl.Series(base.signup_day[slots] - _EPOCH, dtype=pl.Int32).cast(pl.Date),
+            "plan": _named(PLANS, base.plan[slots]),
+            "channel": _named(CHANNELS, base.channel[slots]),
+            "region": _named(REGIONS, base.region[slots]),
+            "payment_method": _named(METHODS, base.method[slots]),
+            "age_band": _named(AGE_BANDS, base.age_band[slots]),
+        }
     )
 
 
-def _remember_use(p: Population, slots: Ints, sessions: Floats) -> None:
-    for memory, fades in ((p.recent_use, _RECENT_FADES), (p.usual_use, _USUAL_FADES)):
-        memory *= fades
-        memory[slots] += (1 - fades) * sessions
+def cancellations(base: Population, slots: Array, rng: np.random.Generator) -> pl.DataFrame:
+    """Returns the cancellations that take effect, with the reason given."""
+    told = [base.complaints[slots] > 0.5, base.slow[slots] < 0.15]
+    other = np.where(rng.random(len(slots)) < 0.5, REASONS.index("price"), REASONS.index("other"))
+    reason = np.select(told, [REASONS.index("service"), REASONS.index("not_used")], other)
+    return pl.DataFrame({"customer_id": base.customer_id[slots], "reason": _named(REASONS, reason)})
 
 
-def contact_support(population: Population, order: Ints, day: date, *, rng: np.random.Generator) -> pl.DataFrame:
-    """Returns the day's support contacts: one row a contact, by id, with its topic.
-
-    Most contacts come from customers in trouble, who call for days on end; the others call now and then.
-    """
-    p = population
-    factor = _SUPPORT_BY_WEEKDAY[day.weekday()]
-    p.troubled[rng.integers(len(p), size=rng.poisson(_TROUBLE_STARTS * len(p)))] = True
-    troubled = _in_order(order, p.troubled)
-    casual = rng.integers(len(p), size=rng.poisson(_CONTACT_RATE * factor * len(p)))
-    slots = np.concatenate([troubled[rng.random(len(troubled)) < _TROUBLED_CONTACTS * factor], casual])
-    slots = slots[np.argsort(p.ids[slots], kind="stable")]
-    p.troubled[troubled[rng.random(len(troubled)) < _TROUBLE_ENDS]] = False
-    p.support *= _COUNTS_FADE
-    np.add.at(p.support, slots, np.float32(1))
-    topics = np.searchsorted(np.cumsum(_TOPIC_MIX)[:-1], rng.random(len(slots)), side="right")
-    return pl.DataFrame({"customer_id": p.ids[slots], "topic": named(TOPICS, topics)})
+def usage(base: Population, order: Array, rng: np.random.Generator, *, day: int, market: Market) -> pl.DataFrame:
+    """Returns sessions and minutes of those who were active, and moves engagement and the averages of use."""
+    count = len(order)
+    base.engagement *= np.float32(ENGAGEMENT_MEMORY)
+    shock = np.float32(ENGAGEMENT_SPREAD * (1 - ENGAGEMENT_MEMORY**2) ** 0.5)
+    base.engagement += rng.standard_normal(count, dtype=np.float32) * shock
+    level = MEAN_LOG_USAGE + np.log(market.usage_factor * WEEKDAY_USAGE[_weekday(day)])
+    rate = np.exp(base.engagement + np.float32(level))
+    active = rng.random(count, dtype=np.float32) < -np.expm1(-rate)
+    slots = order[active[order]]
+    sessions = 1 + rng.poisson(rate[slots]).astype(np.int32)
+    minutes = 1 + (_MINUTES_A_SESSION * rng.standard_gamma(1.5 * sessions)).astype(np.int32)
+    _remember_use(base, slots, sessions, day)
+    return pl.DataFrame({"customer_id": base.customer_id[slots], "sessions": sessions, "minutes": minutes})
 
 
-def pay(
-    population: Population, order: Ints, day: date, *, conditions: Conditions, rng: np.random.Generator
-) -> pl.DataFrame:
-    """Returns the day's charges: one row a customer who is due, by id, with plan, cents and status (paid, failed)."""
-    p = population
-    tenure = np.int32(day.toordinal()) - p.signup
-    slots = _in_order(order, tenure % BILLING_DAYS == 0)
-    _change_plans(p, slots[tenure[slots] > 0], rng)
-    price = np.array(conditions.prices_cents, dtype=np.int64)[p.plan[slots]]
-    cents = price * (100 - p.discount[slots].astype(np.int64)) // 100 + _EXTRA_CENTS * rng.poisson(_EXTRAS, len(slots))
-    failed = _try_cards(p, slots, rng)
-    status = pl.Series(["paid", "failed"]).gather(failed.astype(np.uint32))
+def payments(base: Population, order: Array, rng: np.random.Generator, *, day: int, market: Market) -> pl.DataFrame:
+    """Returns the day's renewals and second attempts, after changes of plan; a failed one is tried again once."""
+    base.failures *= _FADING
+    base.downgrades *= _FADING
+    renewing = (day - base.signup_day) % MONTH_DAYS == 0
+    _change_plans(base, order[(renewing & (base.signup_day < day))[order]], rng)
+    slots = order[(renewing | (base.retry_day == day))[order]]
+    again = base.retry_day[slots] == day
+    rates = np.where(again, RETRY_FAILURE_RATE, np.array(FAILURE_RATES)[base.method[slots]])
+    failed = rng.random(len(slots)) < rates
+    base.failures[slots[failed]] += 1
+    base.retry_day[slots[failed & ~again]] = day + RETRY_DAYS
     return pl.DataFrame(
-        {"customer_id": p.ids[slots], "plan": named(PLANS, p.plan[slots]), "amount_cents": cents, "status": status}
+        {
+            "customer_id": base.customer_id[slots],
+            "plan": _named(PLANS, base.plan[slots]),
+            "amount_cents": base.take(slots).monthly_cents(market),
+            "status": _named(("paid", "failed"), failed),
+            "attempt": (1 + again).astype(np.int32),
+        }
     )
 
 
-def _change_plans(p: Population, slots: Ints, rng: np.random.Generator) -> None:
-    draw, plan = rng.random(len(slots)), p.plan[slots]
-    up = draw < _UPGRADES[plan]
-    down = ~up & (draw < _UPGRADES[plan] + _DOWNGRADES[plan])
-    p.plan[slots] = plan + up.astype(np.int8) - down.astype(np.int8)
-    p.downgraded *= _COUNTS_FADE
-    p.downgraded[slots[down]] += 1
+def support_contacts(base: Population, order: Array, rng: np.random.Generator, *, day: int) -> pl.DataFrame:
+    """Returns the day's contacts, at most one a customer; who just saw a payment fail writes more often."""
+    base.complaints *= _FADING
+    rate = _CONTACT_RATE * WEEKDAY_SUPPORT[_weekday(day)] * (1 + 4 * (base.failures > 0.8))
+    slots = order[(rng.random(len(order)) < rate)[order]]
+    topic = np.searchsorted(np.cumsum(_TOPIC_MIX[:-1]), rng.random(len(slots)))
+    base.complaints[slots[topic > 0]] += 1
+    return pl.DataFrame({"customer_id": base.customer_id[slots], "topic": _named(TOPICS, topic)})
 
 
-def _try_cards(p: Population, slots: Ints, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    weak = p.weak_card[slots]
-    failed: npt.NDArray[np.bool_] = rng.random(len(slots)) < np.where(weak, _WEAK_CARD_FAILS, _FAILS)
-    p.weak_card[slots] = failed | (weak & (rng.random(len(slots)) > _CARD_MENDED))
-    p.failed *= _COUNTS_FADE
-    p.failed[slots[failed]] += 1
-    return failed
+def _remember_use(base: Population, slots: Array, sessions: Array, day: int) -> None:
+    base.slow *= 1 - _SLOW
+    base.slow[slots] += _SLOW * sessions
+    base.fast *= 1 - _FAST
+    base.fast[slots] += _FAST * sessions
+    base.last_session_day[slots] = day
 
 
-def named(names: tuple[str, ...], codes: npt.NDArray[np.integer]) -> pl.Series:
-    """Returns the names of codes as text.
+def _change_plans(base: Population, slots: Array, rng: np.random.Generator) -> None:
+    plan, draw = base.plan[slots], rng.random(len(slots))
+    up = draw < np.array(UPGRADE_RATES)[plan]
+    down = draw > 1 - np.array(DOWNGRADE_RATES)[plan]
+    base.plan[slots] += up.astype(np.int8) - down.astype(np.int8)
+    base.downgrades[slots[down]] += 1
 
-    >>> named(("basic", "premium"), np.array([1, 0])).to_list()
-    ['premium', 'basic']
-    """
-    return pl.Series(list(names), dtype=pl.String).gather(codes.astype(np.uint32))
+
+def _weekday(day: int) -> int:
+    return (day - 1) % 7  # as date.weekday: ordinal 1 was a Monday
 
 
-def _in_order(order: Ints, chosen: npt.NDArray[np.bool_]) -> Ints:
-    return order[chosen[order]]
+def _named(levels: tuple[str, ...], codes: Array) -> pl.Series:
+    return pl.Series(levels).gather(pl.Series(codes.astype(np.uint32)))

@@ -1,56 +1,59 @@
-"""How does a raw feed break?
+"""How does a raw feed break while the business goes on?
 
-Faults change the files and never the business: they wrap the stream of days after it was simulated, so truth and every
-other table stay as they would have been.
+A fault changes a day's raw tables and nothing else: the customers, and the true probabilities, never learn of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
 
 import polars as pl
 
-from churn.simulation.business import Fault
+Tables: TypeAlias = dict[str, pl.DataFrame]
+Fault: TypeAlias = Literal["null_column", "scaled", "frozen", "truncated", "duplicated"]
 
-Tables = dict[str, pl.DataFrame]
-_SCALE = 100
-_TRUNCATED_SHARE = 0.4
+_KEPT_SHARE = 0.4
 
 
-def broken(tables: Tables, *, before: Tables, fault: Fault) -> Tables:
-    """Returns the day's tables as a broken feed delivers them; `before` are those delivered the day before.
+def broken(tables: Tables, *, fault: Fault, last_whole: Tables) -> Tables:
+    """Returns the day's tables as the broken feed delivers them; `last_whole` are those of the last day before.
 
-    null_column: `usage.minutes` is all null. scaled: `payments.amount_cents` × 100. frozen: `usage` is the file of the day before.
-    truncated: the first 40 % of the rows of `usage`. duplicated: every row of `payments` twice. Schemas stay.
+    `null_column`: no minutes of use. `scaled`: amounts a hundredfold. `frozen`: the use of `last_whole` once more.
+    `truncated`: the first two fifths of the rows of use. `duplicated`: each payment twice.
+
+    >>> day = {"payments": pl.DataFrame({"customer_id": [1], "amount_cents": [999]})}
+    >>> broken(day, fault="scaled", last_whole=day)["payments"]["amount_cents"].to_list()
+    [99900]
     """
-    return tables | _FAULTS[fault](tables, before)
+    table, change = _FAULTS[fault]
+    return tables | {table: change(tables[table], last_whole[table])}
 
 
-def _null_column(tables: Tables, _: Tables) -> Tables:
-    return {"usage": tables["usage"].with_columns(minutes=pl.lit(None, dtype=pl.Int32))}
+def _null_column(usage: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    return usage.with_columns(minutes=pl.lit(None, dtype=usage.schema["minutes"]))
 
 
-def _scaled(tables: Tables, _: Tables) -> Tables:
-    return {"payments": tables["payments"].with_columns(pl.col("amount_cents") * _SCALE)}
+def _scaled(payments: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    return payments.with_columns(pl.col("amount_cents") * 100)
 
 
-def _frozen(_: Tables, before: Tables) -> Tables:
-    return {"usage": before["usage"]}
+def _frozen(_: pl.DataFrame, last_whole: pl.DataFrame) -> pl.DataFrame:
+    return last_whole
 
 
-def _truncated(tables: Tables, _: Tables) -> Tables:
-    return {"usage": tables["usage"].head(int(tables["usage"].height * _TRUNCATED_SHARE))}
+def _truncated(usage: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    return usage.head(int(usage.height * _KEPT_SHARE))
 
 
-def _duplicated(tables: Tables, _: Tables) -> Tables:
-    twice = pl.concat([tables["payments"]] * 2)
-    return {"payments": twice.sort("customer_id", maintain_order=True)}
+def _duplicated(payments: pl.DataFrame, _: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([payments, payments]).sort("customer_id", maintain_order=True)
 
 
-_FAULTS: dict[Fault, Callable[[Tables, Tables], Tables]] = {
-    "null_column": _null_column,
-    "scaled": _scaled,
-    "frozen": _frozen,
-    "truncated": _truncated,
-    "duplicated": _duplicated,
+_FAULTS: Mapping[str, tuple[str, Callable[[pl.DataFrame, pl.DataFrame], pl.DataFrame]]] = {
+    "null_column": ("usage", _null_column),
+    "scaled": ("payments", _scaled),
+    "frozen": ("usage", _frozen),
+    "truncated": ("usage", _truncated),
+    "duplicated": ("payments", _duplicated),
 }

@@ -1,75 +1,75 @@
-"""How likely is a customer to decide to leave today, and so to be gone within the horizon?
+"""How likely is it that a customer decides to leave today, and how likely that they will be gone within the horizon?
 
-A decision takes effect after a notice as long as the horizon, and changes no behaviour before it does. Whoever
-is a customer at D and leaves within the horizon has therefore decided in the notice before D, under hazards that are known
-at D: the true probability is exact, not estimated.
+A decision takes effect `NOTICE_DAYS` later, and behaviour does not change in between. So whoever is a customer at the
+start of day D leaves within [D, D + 30) exactly where they decided on one of the 30 days before D: the true churn
+probability at D is known at D, without error.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from churn.simulation.conditions import NOTICE_DAYS, Weights
-from churn.simulation.population import Floats, Ints, Population
+from churn.simulation.market import NOTICE_DAYS, PLAN_CENTS, Market
+from churn.simulation.population import Array, Population
 
-_HIGHEST = np.float32(0.25)
-_SMOOTHING = np.float32(0.15)
-_NEWCOMER_DAYS = np.float32(150)
-_MOST_COUNTED = np.float32(4)
+_HIGHEST = 0.25
 
 
-def daily_hazard(population: Population, *, day: int, weights: Weights) -> Floats:
-    """Returns each customer's probability of deciding to leave on a day (its ordinal), in (0, 0.25].
+def hazard(population: Population, *, day: int, market: Market) -> Array:
+    """Returns the probability that each customer decides on `day` to leave, given what was seen up to `day`.
 
-    A log-linear function of what the tables have shown up to the end of that day, and of the hidden frailty.
+    Little use, falling use (the fast below the slow average), a long pause, complaints, failed payments, a downgrade,
+    a high price, channel and region each add to the log of it; newness fades over 90 days; `frailty` is never seen.
     """
-    p, w = population, weights
-    usual = np.log(p.usual_use + _SMOOTHING)
-    recent = np.log(p.recent_use + _SMOOTHING)
-    newcomer = np.exp((p.signup - np.int32(day)).astype(np.float32) / _NEWCOMER_DAYS)
-    score = _by_level(w.plan, p.plan) + _by_level(w.channel, p.channel) + _by_level(w.region, p.region)
-    score += _f(w.trend) * (recent - usual) + _f(w.level) * usual + _f(w.newcomer) * newcomer
-    score += _f(w.support) * np.minimum(p.support, _MOST_COUNTED) + _f(w.failed) * p.failed
-    score += _f(w.downgraded) * p.downgraded + _f(w.discount) * p.discount.astype(np.float32)
-    score += _f(w.hidden) * p.frailty + _f(w.intercept)
-    return np.minimum(np.exp(score), _HIGHEST)
+    effects = market.effects
+    log_hazard = np.float32(effects.intercept) + population.frailty
+    log_hazard -= effects.usage * np.log(population.slow * 2 + np.float32(0.1))
+    log_hazard -= effects.trend * np.log((population.fast + np.float32(0.1)) / (population.slow + np.float32(0.1)))
+    log_hazard += _pause(population, day) * np.float32(effects.recency)
+    log_hazard += np.minimum(population.complaints, 3) * np.float32(effects.complaint)
+    log_hazard += np.minimum(population.failures, 2) * np.float32(effects.failure)
+    log_hazard += np.minimum(population.downgrades, 1) * np.float32(effects.downgrade)
+    log_hazard += np.exp((population.signup_day - day) / np.float32(90)) * np.float32(effects.newness)
+    log_hazard += _fixed(population, market)
+    found: Array = np.minimum(np.exp(log_hazard), np.float32(_HIGHEST))
+    return found
 
 
-class Notice:
-    """The hazards of the last `NOTICE_DAYS` days of every customer, and what they add up to.
+def _pause(population: Population, day: int) -> Array:
+    return np.minimum(day - population.last_session_day, 30).astype(np.float32) / np.float32(30)
 
-    >>> notice = Notice(1)
-    >>> for day in (1, 2):
-    ...     notice.record(day, np.array([0.5], dtype=np.float32))
-    >>> notice.churn_probability().tolist()
+
+def _fixed(population: Population, market: Market) -> Array:
+    price = np.array(market.effects.price) * (population.monthly_cents(market) / PLAN_CENTS[1] - 1)
+    channel = np.array(market.effects.channel)[population.channel]
+    found: Array = (price + channel + np.array(market.effects.region)[population.region]).astype(np.float32)
+    return found
+
+
+class NoticeWindow:
+    """The hazards of the last `NOTICE_DAYS` days: how likely each customer of today has already decided.
+
+    >>> window = NoticeWindow(1)
+    >>> window.push(np.array([0.5])), window.push(np.array([0.5]))
+    (None, None)
+    >>> window.churn_probability().tolist()
     [0.75]
     """
 
     def __init__(self, customers: int) -> None:
-        self._log_stay = np.zeros((NOTICE_DAYS, customers), dtype=np.float32)
-        self._total = np.zeros(customers, dtype=np.float64)
+        self._log_staying = np.zeros((NOTICE_DAYS, customers), dtype=np.float32)
+        self._next = 0
 
-    def record(self, day: int, hazard: Floats) -> None:
-        """Takes in the hazards of a day (its ordinal) in place of those that have left the notice."""
-        oldest = self._log_stay[day % NOTICE_DAYS]
-        self._total -= oldest
-        np.log1p(-hazard, out=oldest)
-        self._total += oldest
+    def push(self, hazards: Array) -> None:
+        """Adds one day's hazards and forgets the day that lies `NOTICE_DAYS` back."""
+        self._log_staying[self._next] = np.log1p(-hazards)
+        self._next = (self._next + 1) % NOTICE_DAYS
 
-    def forget(self, slots: Ints) -> None:
-        """Empties the notice of slots that were given to newcomers."""
-        self._log_stay[:, slots] = 0
-        self._total[slots] = 0
+    def clear(self, slots: Array) -> None:
+        """Forgets the hazards at `slots`, whose new customers have had no day to decide."""
+        self._log_staying[:, slots] = 0
 
-    def churn_probability(self) -> npt.NDArray[np.float64]:
-        """Returns 1 - prod(1 - h) over the recorded days of the notice, one a slot, in [0, 1)."""
-        return np.maximum(-np.expm1(self._total), 0.0)
-
-
-def _by_level(weights: tuple[float, ...], codes: npt.NDArray[np.int8]) -> Floats:
-    return np.array(weights, dtype=np.float32)[codes]
-
-
-def _f(weight: float) -> np.float32:
-    return np.float32(weight)
+    def churn_probability(self) -> Array:
+        """Returns 1 - Π (1 - hazard) over the window, float64 from 0 to 1, one place a customer."""
+        found: Array = -np.expm1(self._log_staying.sum(axis=0, dtype=np.float64))
+        return found

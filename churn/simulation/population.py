@@ -1,118 +1,143 @@
-"""Who is a customer today, and what does the business remember of them?
+"""Who is a customer, and in what state?
 
-One array a trait, one slot a customer. A leaver's slot goes to a newcomer, so the arrays never grow and the base keeps
-its size; `order` lists the slots by customer id, so no day has to sort.
+One array a trait and one slot a customer: a leaver's slot goes to a newcomer, so memory is set by the size of the base
+and not by the number of days. What the hazard reads is kept as decaying sums, whose windows a feature can follow.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from churn.simulation.conditions import Conditions
+from churn.simulation.market import (
+    ADDON_CENTS,
+    AGE_BANDS,
+    CHANNELS,
+    METHODS,
+    MONTH_DAYS,
+    NOTICE_DAYS,
+    PLAN_CENTS,
+    REGIONS,
+    Market,
+)
 
-Ints = npt.NDArray[np.int64]
-Days = npt.NDArray[np.int32]
-Codes = npt.NDArray[np.int8]
-Floats = npt.NDArray[np.float32]
+Array: TypeAlias = npt.NDArray[Any]
 
-NEVER = np.iinfo(np.int32).max
-"""The leaving day of a customer who has not decided to leave."""
-
-_AGE_MIX = (0.25, 0.35, 0.25, 0.15)
-_USE_BY_AGE = np.array([0.25, 0.10, -0.10, -0.35], dtype=np.float32)
-_DISCOUNTS_PERCENT = np.array([0, 0, 0, 10, 25], dtype=np.int8)
-_TYPICAL_SESSIONS = 0.5
+ENGAGEMENT_MEMORY = 0.985  # a day; half of a deviation is left after 46 days
+ENGAGEMENT_SPREAD = 0.9
+MEAN_LOG_USAGE = -1.3
+MEAN_SESSIONS = 0.48  # a day, of a customer of middling engagement's neighbours; where the averages of a newcomer start
+_ADDON_MIX = (0.55, 0.28, 0.12, 0.05)
+_REGION_MIX = (0.3, 0.3, 0.2, 0.2)
+_AGE_MIX = (0.24, 0.31, 0.27, 0.18)
+_METHOD_MIX = (0.55, 0.30, 0.15)
+_FRAILTY_SPREAD = 0.25
+_LONGEST_TENURE_DAYS = 3650
+_MEAN_MOVING_PART = 1.7  # of the hazard, over the base, beside what a customer brings along
 
 
 @dataclass(slots=True, kw_only=True)
 class Population:
-    """The customers of a day; every array has one element a customer.
+    """Arrays of equal length, one place a customer. Days are ordinals (`date.toordinal`); 0 means never.
 
-    Known at signup: ids, signup (day ordinal), plans, channel, region, age band, discount in percent. Habits: `taste`, the
-    log of the usual activity; `mood`, its slow wander; `minutes`, a session's length; `frailty`, which no table
-    shows. Memory, all of it of observed events: use a day, fading over a short and a long while, and fading counts of
-    support contacts, failed payments and downgrades. `leaves` is the ordinal of the day a decided customer is gone.
+    `engagement` (log usage, a deviation) and `frailty` (log hazard) are hidden; `slow` and `fast` are moving averages
+    of sessions a day; `complaints`, `failures` and `downgrades` are counts that fade.
     """
 
-    ids: Ints
-    signup: Days
-    signup_plan: Codes
-    plan: Codes
-    channel: Codes
-    region: Codes
-    age_band: Codes
-    discount: Codes
-    taste: Floats
-    mood: Floats
-    minutes: Floats
-    frailty: Floats
-    recent_use: Floats
-    usual_use: Floats
-    support: Floats
-    failed: Floats
-    downgraded: Floats
-    troubled: npt.NDArray[np.bool_]
-    weak_card: npt.NDArray[np.bool_]
-    leaves: Days
+    customer_id: Array
+    signup_day: Array
+    plan: Array
+    addons: Array
+    channel: Array
+    region: Array
+    age_band: Array
+    method: Array
+    frailty: Array
+    engagement: Array
+    slow: Array
+    fast: Array
+    last_session_day: Array
+    complaints: Array
+    failures: Array
+    downgrades: Array
+    retry_day: Array
+    decided_day: Array
 
-    def __len__(self) -> int:
-        return len(self.ids)
+    def take(self, index: Array) -> Population:
+        """Returns the customers at `index` (places or a mask), copied."""
+        return Population(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
 
-    def take(self, slots: npt.NDArray[Any]) -> Population:
-        """Returns the customers of these slots, in that order, as a population of their own."""
-        return Population(**{field.name: getattr(self, field.name)[slots] for field in fields(self)})
-
-    def settle(self, slots: Ints, newcomers: Population) -> None:
-        """Gives the slots to newcomers, one each."""
+    def replace(self, slots: Array, newcomers: Population) -> None:
+        """Puts `newcomers` in the places `slots`."""
         for field in fields(self):
             getattr(self, field.name)[slots] = getattr(newcomers, field.name)
 
+    def monthly_cents(self, market: Market) -> Array:
+        """Returns what a renewal costs each customer, in whole cents."""
+        listed = np.array(PLAN_CENTS)[self.plan] + ADDON_CENTS * self.addons.astype(np.int64)
+        return np.rint(listed * market.price_factor).astype(np.int64)
 
-def newcomers(count: int, *, first_id: int, day: int, conditions: Conditions, rng: np.random.Generator) -> Population:
-    """Returns `count` customers who sign up on a day (its ordinal), with consecutive ids and no memory.
 
-    >>> from churn.simulation.conditions import STEADY
-    >>> newcomers(3, first_id=7, day=1, conditions=STEADY, rng=np.random.default_rng(0)).ids.tolist()
-    [7, 8, 9]
-    """
-    plan, age_band = _codes(rng, count, conditions.plan_mix), _codes(rng, count, _AGE_MIX)
+def newcomers(rng: np.random.Generator, count: int, *, day: int, market: Market) -> Population:
+    """Returns `count` customers who sign up on `day`, without a customer_id yet (0)."""
+
+    def level(mix: tuple[float, ...]) -> Array:
+        return np.searchsorted(np.cumsum(mix[:-1]), rng.random(count)).astype(np.int8)
+
+    def full(value: float, kind: type[np.generic]) -> Array:
+        return np.full(count, value, dtype=kind)
+
     return Population(
-        ids=np.arange(first_id, first_id + count, dtype=np.int64),
-        signup=np.full(count, day, dtype=np.int32),
-        signup_plan=plan,
-        plan=plan.copy(),
-        channel=_codes(rng, count, conditions.channel_mix),
-        region=_codes(rng, count, conditions.region_mix),
-        age_band=age_band,
-        discount=rng.choice(_DISCOUNTS_PERCENT, count),
-        taste=np.float32(-0.8) + np.float32(0.9) * _normal(rng, count) + _USE_BY_AGE[age_band],
-        mood=np.float32(0.5) * _normal(rng, count),
-        minutes=np.exp(np.float32(2.3) + np.float32(0.3) * _normal(rng, count)),
-        frailty=_normal(rng, count),
-        recent_use=np.full(count, _TYPICAL_SESSIONS, dtype=np.float32),
-        usual_use=np.full(count, _TYPICAL_SESSIONS, dtype=np.float32),
-        **_no_memory(count),
+        customer_id=full(0, np.int64),
+        signup_day=full(day, np.int32),
+        plan=level(market.plan_mix),
+        addons=level(_ADDON_MIX),
+        channel=level(market.channel_mix),
+        region=level(_REGION_MIX),
+        age_band=level(_AGE_MIX),
+        method=level(_METHOD_MIX),
+        frailty=rng.standard_normal(count, dtype=np.float32) * np.float32(_FRAILTY_SPREAD),
+        engagement=rng.standard_normal(count, dtype=np.float32) * np.float32(ENGAGEMENT_SPREAD),
+        slow=full(MEAN_SESSIONS, np.float32),
+        fast=full(MEAN_SESSIONS, np.float32),
+        last_session_day=full(day, np.int32),
+        complaints=full(0, np.float32),
+        failures=full(0, np.float32),
+        downgrades=full(0, np.float32),
+        retry_day=full(0, np.int32),
+        decided_day=full(0, np.int32),
     )
 
 
-def _no_memory(count: int) -> dict[str, Any]:
-    return {
-        "support": np.zeros(count, dtype=np.float32),
-        "failed": np.zeros(count, dtype=np.float32),
-        "downgraded": np.zeros(count, dtype=np.float32),
-        "troubled": np.zeros(count, dtype=np.bool_),
-        "weak_card": np.zeros(count, dtype=np.bool_),
-        "leaves": np.full(count, NEVER, dtype=np.int32),
-    }
+def settled_base(rng: np.random.Generator, count: int, *, day: int, market: Market) -> Population:
+    """Returns `count` customers of an old business at the start of `day`, the longest-standing first.
+
+    Candidates sign up evenly over ten years; each is still there with the probability that a constant hazard of
+    their own leaves, so tenure, plan, channel and frailty hang together as they do in a base that has settled.
+    """
+    found: list[Population] = []
+    while sum(len(part.plan) for part in found) < count:
+        candidates = newcomers(rng, 2 * count, day=day, market=market)
+        tenure = rng.integers(1, _LONGEST_TENURE_DAYS, 2 * count)
+        candidates.signup_day -= tenure.astype(np.int32)
+        found.append(candidates.take(rng.random(2 * count) < _still_there(candidates, tenure, market)))
+    base = Population(**{f.name: np.concatenate([getattr(p, f.name) for p in found])[:count] for f in fields(Population)})
+    base.last_session_day[:] = day
+    return base.take(np.argsort(base.signup_day, kind="stable"))
 
 
-def _codes(rng: np.random.Generator, count: int, mix: tuple[float, ...]) -> Codes:
-    return np.searchsorted(np.cumsum(mix)[:-1], rng.random(count), side="right").astype(np.int8)
-
-
-def _normal(rng: np.random.Generator, count: int) -> Floats:
-    return rng.standard_normal(count, dtype=np.float32)
+def _still_there(population: Population, tenure: Array, market: Market) -> Array:
+    effects = market.effects
+    age = np.arange(_LONGEST_TENURE_DAYS)
+    by_age = np.cumsum(np.exp(effects.newness * np.exp(-age / 90)))
+    fixed = (
+        effects.intercept
+        + effects.price * (population.monthly_cents(market) / PLAN_CENTS[1] - 1)
+        + np.array(effects.channel)[population.channel]
+        + np.array(effects.region)[population.region]
+        + population.frailty
+    )
+    return np.exp(-np.exp(fixed) * _MEAN_MOVING_PART * by_age[np.maximum(tenure - NOTICE_DAYS, 0)])

@@ -38,14 +38,14 @@ def run(settings: Settings) -> Outcome:
 def _figures(settings: Settings, day: date) -> dict[str, str]:
     doors = Doors(settings)
     champion = require_champion(doors)
-    found = champion.bundle.metrics
+    found, tested = champion.bundle.metrics, champion.bundle.lineage["dates"]["test"]
     scores, drift = _published(doors, "predictions", day), _published(doors, "drift", day)
     return {
         "rows scored": f"{scores.rows:,} customers",
         "champion": f"version {champion.version} of {settings.dataset.model_name}",
         "AUC": f"{found['auc_test']:.4f} out of time (n = {found['rows_test']:,}, 95 % interval "
         f"{found['auc_test_low']:.4f} to {found['auc_test_high']:.4f})",
-        "best achievable AUC": f"{_best_auc(doors, champion.bundle.lineage['dates']['test'], day):.4f} on the same rows",
+        "best achievable AUC": f"{_best_auc(doors, tested, day):.4f} on the same rows (the true probabilities)",
         "drift": f"{drift.facts['answer']} ({drift.facts['reason']})",
         "scores": str(doors.lake.path(doors.partition("predictions", day)) / "scores.parquet"),
         "drift table": str(doors.lake.path(doors.partition("drift", day)) / "drift.parquet"),

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn.champion import Champion, require_champion
 from churn.doors import Doors
@@ -46,7 +46,7 @@ def run(settings: Settings) -> Outcome:
     )
 
 
-def _facts(doors: Doors, day: date) -> dict[str, str | int]:
+def _facts(doors: Doors, day: date) -> dict[str, Any]:
     manifest = doors.lake.open(doors.partition("drift", day), made_by=f"python -m churn stage=drift date={day}")
     return manifest.facts
 

@@ -33,7 +33,7 @@ def run(settings: Settings) -> Outcome:
     rows = {day: doors.lake.manifest(doors.partition("features", day)) for day in settings.dates}
     total = sum(manifest.rows for manifest in rows.values() if manifest)
     return Outcome(
-        headline=f"features {settings.dataset.name}: {len(built)} of {len(settings.dates)} dates built, the rest was there",
+        headline=f"features {settings.dataset.name}: built {len(built)} of {len(settings.dates)} dates",
         figures={
             "rows": f"{total:,} (one per {doors.dataset.key} and date)",
             "features": f"{len(doors.dataset.features)}",

@@ -58,12 +58,12 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
     challenger = Bundle.from_files(doors.registry.bundle_files(version))
     dates = _test_dates(challenger, champion)
     rows = read_labelled(doors, dates, known_at=day)
-    verdict = decide(stage.gates, _evidence(rows, challenger, champion, doors.settings.resources.threads))
-    doors.registry.record(version, decision=_decision(doors, verdict, champion, rows))
+    verdict = decide(stage.gates, _evidence(rows, challenger, champion, threads=doors.settings.resources.threads))
+    doors.registry.record(version, decision=_decision(doors, verdict, champion, rows=rows))
     if verdict.promote:
         doors.registry.set_champion(version)
         find_champion(doors)  # keeps the new champion's verified copy, so that tonight needs no registry artifacts
-    return _outcome(doors.settings, version, champion, verdict)
+    return _outcome(doors.settings, verdict, champion, version=version)
 
 
 def _test_dates(challenger: Bundle, champion: Champion | None) -> tuple[date, ...]:
@@ -76,17 +76,17 @@ def _test_dates(challenger: Bundle, champion: Champion | None) -> tuple[date, ..
     return tuple(sorted(map(date.fromisoformat, dates)))
 
 
-def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, threads: int) -> Evidence:
+def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:
     from churn.promotion.gates import Evidence
 
     return Evidence(
         labels=rows.labels,
-        challenger=_scores(challenger, rows, threads),
-        champion=_scores(champion.bundle, rows, threads) if champion else None,
+        challenger=_scores(challenger, rows, threads=threads),
+        champion=_scores(champion.bundle, rows, threads=threads) if champion else None,
     )
 
 
-def _scores(bundle: Bundle, rows: Labelled, threads: int) -> npt.NDArray[Any]:
+def _scores(bundle: Bundle, rows: Labelled, *, threads: int) -> npt.NDArray[Any]:
     from churn.training.fit import Trees
 
     trees = Trees.load(bundle.model_text)
@@ -94,7 +94,7 @@ def _scores(bundle: Bundle, rows: Labelled, threads: int) -> npt.NDArray[Any]:
     return bundle.calibrator.probabilities(trees.raw_scores(bundle.encoding.matrix(rows.features), num_threads=threads))
 
 
-def _decision(doors: Doors, verdict: Verdict, champion: Champion | None, rows: Labelled) -> dict[str, Any]:
+def _decision(doors: Doors, verdict: Verdict, champion: Champion | None, *, rows: Labelled) -> dict[str, Any]:
     return {
         "date": doors.settings.day.isoformat(),
         "champion": champion.version if champion else None,
@@ -103,7 +103,7 @@ def _decision(doors: Doors, verdict: Verdict, champion: Champion | None, rows: L
     }
 
 
-def _outcome(settings: Settings, version: int, champion: Champion | None, verdict: Verdict) -> Outcome:
+def _outcome(settings: Settings, verdict: Verdict, champion: Champion | None, *, version: int) -> Outcome:
     before = f"version {champion.version}" if champion else "none"
     done = "is champion now" if verdict.promote else "is refused, the champion stays"
     return Outcome(

@@ -29,7 +29,7 @@ def run(settings: Settings) -> Outcome:
     built = [day for day in settings.dates if _publish(doors, champion, day)]
     last = doors.lake.manifest(doors.partition("predictions", settings.dates[-1]))
     return Outcome(
-        headline=f"score {settings.dataset.name}: {len(built)} of {len(settings.dates)} dates scored, the rest was there",
+        headline=f"score {settings.dataset.name}: scored {len(built)} of {len(settings.dates)} dates",
         figures={
             "rows": f"{last.rows if last else 0:,} customers on {settings.dates[-1]}",
             "segments": _segments(last),
@@ -58,12 +58,12 @@ def _publish(doors: Doors, champion: Champion, day: date) -> bool:
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        _write(doors, champion, features, staging)
+        _write(doors, champion, features, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
     return True
 
 
-def _write(doors: Doors, champion: Champion, features: Partition, staging: Staging) -> None:
+def _write(doors: Doors, champion: Champion, features: Partition, *, staging: Staging) -> None:
     from churn.scoring.predictor import Predictor
     from churn.stores.parquet import ParquetWriter, read_chunks
 

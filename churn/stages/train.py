@@ -155,18 +155,20 @@ def _metrics(parts: Parts, scores: npt.NDArray[Any]) -> dict[str, float | int]:
         "auc_test": auc.figure,
         "auc_test_low": auc.interval[0],
         "auc_test_high": auc.interval[1],
-        "average_precision_test": metrics.average_precision(labels, scores),
-        "brier_test": metrics.brier(labels, scores),
+        "average_precision_test": metrics.average_precision(labels, scores).figure,
+        "brier_test": metrics.brier(labels, scores).figure,
     }
 
 
 def _reference(doors: Doors, test: Labelled, scores: npt.NDArray[Any]) -> bytes:
     import polars as pl
 
-    from churn.drift.profile import freeze_bins, profile, to_parquet
+    from churn.drift.profile import Column, freeze_bins, profile, to_parquet
 
-    frame = test.features.with_columns(pl.Series(doors.dataset.score, scores))
-    bins = freeze_bins(frame, doors.dataset.profiled)
+    dataset = doors.dataset
+    frame = test.features.with_columns(pl.Series(dataset.score, scores))
+    columns = [Column(name=feature.name, dtype=feature.dtype) for feature in dataset.features]
+    bins = freeze_bins(frame, [*columns, Column(name=dataset.score, dtype="number")])
     return to_parquet(bins, profile(bins, [frame]))
 
 

@@ -67,7 +67,7 @@ class Bundle:
     score_grid: tuple[float, ...]
     segments: tuple[tuple[str, float], ...]
     dictionary: tuple[DictionaryEntry, ...]
-    metrics: dict[str, float | int]
+    metrics: dict[str, float]
     lineage: dict[str, Any]
     reference: bytes
 

@@ -4,8 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from churn.drift.change import ColumnDrift
+from churn.drift.limits import DriftLimits
 from churn.drift.profile import Column, freeze_bins, profile
-from churn.drift.verdict import DriftLimits, DriftVerdict, judge
+from churn.drift.verdict import DriftVerdict, judge
 from churn.errors import DataError
 from churn.findings import Answer
 
@@ -45,12 +47,16 @@ def test_without_change_no_night_alarms(rows: int) -> None:
     assert answers == [Answer.PASS] * 60
 
 
-def test_small_floors_still_keep_the_false_discoveries_at_alpha() -> None:
-    keen = DriftLimits(psi=0.02, ks=0.02, alpha=0.05, drifted_share=0.3, prediction_psi=0.02)
-    nights = [_judge(_rows(20_000, seed), keen) for seed in range(1, 101)]
-    assert {night.answer for night in nights} == {Answer.PASS}
-    no_floor = DriftLimits(psi=0.003, ks=0.015, alpha=0.05, drifted_share=0.3, prediction_psi=0.003)
-    assert sum(bool(_judge(_rows(20_000, seed), no_floor).drifted) for seed in range(1, 101)) <= 10
+def _beats_chance_alone(drift: ColumnDrift) -> bool:
+    return any(effect is not None and effect.distance >= effect.noise for effect in (drift.psi, drift.ks))
+
+
+def test_with_floors_at_the_noise_the_number_of_tests_is_allowed_for() -> None:
+    keen = DriftLimits(psi=0.0055, ks=0.0216, alpha=0.05, drifted_share=0.3, prediction_psi=0.0055)
+    nights = [_judge(_rows(5_000, seed), keen) for seed in range(1, 61)]
+    one_by_one = [any(map(_beats_chance_alone, night.columns)) for night in nights]
+    assert sum(one_by_one) >= 15
+    assert sum(bool(night.drifted) for night in nights) <= 6
 
 
 def test_one_drifted_column_of_four_warns_and_says_how() -> None:
@@ -62,7 +68,7 @@ def test_one_drifted_column_of_four_warns_and_says_how() -> None:
     assert _answers(verdict) == {"a": "warn", "b": "pass", "c": "pass", "score": "pass", "plan": "pass"}
     then, now = (float(frame["a"].drop_nulls().median()) for frame in (REFERENCE, current))  # type: ignore[arg-type]
     (drift,) = (column for column in verdict.columns if column.column == "a")
-    assert (drift.median_then, drift.median_now) == (pytest.approx(then, rel=0.01), pytest.approx(now, rel=0.02))
+    assert [drift.median_then, drift.median_now] == pytest.approx([then, now], rel=0.01)
     assert (drift.null_share_then, drift.null_share_now) == (0.0, 0.1)
     assert _reason(verdict, "a") == f"a: median {drift.median_then:.3g} → {drift.median_now:.3g}; null 0 % → 10 %"
 
@@ -89,15 +95,8 @@ def test_a_score_that_moves_below_its_psi_limit_warns() -> None:
     assert (verdict.answer, finding.answer) == (Answer.WARN, Answer.WARN)
 
 
-def test_an_effect_that_chance_explains_is_no_drift() -> None:
-    lax = DriftLimits(psi=0.2, ks=0.1, alpha=1e-12, drifted_share=0.3, prediction_psi=0.2)
-    current = _rows(1_200, 1).with_columns(pl.col("a") * 1.18)
-    assert _judge(current).drifted == ("a",)
-    assert _judge(current, lax).drifted == ()
-
-
 def test_a_significant_effect_below_the_floor_is_no_drift() -> None:
-    verdict = _judge(_rows(20_000, 1).with_columns(pl.col("a") * 1.05))
+    verdict = _judge(_rows(20_000, 1).with_columns(pl.col("a") * 1.1))
     (drift,) = (column for column in verdict.columns if column.column == "a")
     assert drift.psi is not None
     assert drift.psi.p_value < 1e-6
@@ -132,7 +131,7 @@ def test_a_broken_feed_drifts(broken: pl.Expr) -> None:
 
 def test_values_beyond_the_range_are_named_where_no_median_tells() -> None:
     verdict = _judge(_rows(2_000, 1).with_columns(-pl.col("a")))
-    assert _reason(verdict, "a") == f"a: below {REFERENCE['a'].min():.3g} 0 % → 100 %"
+    assert _reason(verdict, "a") == f"a: below {min(REFERENCE['a'].to_list()):.3g} 0 % → 100 %"
 
 
 def test_a_lost_level_is_named() -> None:
@@ -141,7 +140,7 @@ def test_a_lost_level_is_named() -> None:
     assert _reason(verdict, "plan").endswith(" % → 100 %")
 
 
-@pytest.mark.parametrize("rows", [0, 1, 40])
+@pytest.mark.parametrize("rows", [0, 1, 20])
 def test_too_few_rows_are_insufficient_and_never_a_pass(rows: int) -> None:
     verdict = _judge(_rows(rows, 1))
     assert verdict.answer is Answer.INSUFFICIENT

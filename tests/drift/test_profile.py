@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -21,6 +22,7 @@ from churn.errors import DataError
 COLUMNS = [Column(name="spend", dtype="number"), Column(name="plan", dtype="category")]
 SCHEMA = {"spend": pl.Float64, "plan": pl.String}
 SPEND = st.none() | st.floats() | st.sampled_from([0.0, -0.0, 1.0, 0.1])
+UNTIMED = settings(deadline=None, max_examples=50)
 ROWS = st.lists(st.tuples(SPEND, st.none() | st.sampled_from(["a", "b", "null", ""])), max_size=30)
 
 
@@ -28,7 +30,7 @@ def _frame(rows: list[tuple[float | None, str | None]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def _numbers(values: object) -> pl.DataFrame:
+def _numbers(values: Iterable[float | None]) -> pl.DataFrame:
     return pl.DataFrame({"x": pl.Series(values, dtype=pl.Float64)})
 
 
@@ -46,6 +48,7 @@ def _shares(bins: NumberBins, frame: pl.DataFrame) -> dict[str, int]:
     return dict(binned)
 
 
+@UNTIMED
 @given(ROWS, ROWS, ROWS)
 def test_adding_nights_equals_profiling_their_rows_together(reference, first, second) -> None:  # type: ignore[no-untyped-def]
     bins = freeze_bins(_frame(reference), COLUMNS)
@@ -54,6 +57,7 @@ def test_adding_nights_equals_profiling_their_rows_together(reference, first, se
     assert (one + two).rows == len(first) + len(second)
 
 
+@UNTIMED
 @given(ROWS, st.integers(1, 7))
 def test_how_the_rows_are_cut_makes_no_difference(rows, size: int) -> None:  # type: ignore[no-untyped-def]
     frame = _frame(rows)
@@ -61,6 +65,7 @@ def test_how_the_rows_are_cut_makes_no_difference(rows, size: int) -> None:  # t
     assert profile(bins, frame.iter_slices(size)) == profile(bins, [frame])
 
 
+@UNTIMED
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
 def test_the_sum_is_exact(values: list[float]) -> None:
     assert exact_sum(np.array(values, dtype=np.float64)) == sum(map(Fraction, values))
@@ -74,7 +79,7 @@ def test_the_sum_stays_exact_over_many_rows() -> None:
 def test_every_row_falls_into_the_bin_that_its_label_says() -> None:
     reference = _numbers([0.0] * 30 + [float(v) for v in range(1, 71)])
     bins = _bins_of(reference)
-    ranges = ["1 to 10", *(f"over {v} to {v + 10}" for v in range(10, 70, 10))]
+    ranges = ["0 to 10", *(f"over {v} to {v + 10}" for v in range(10, 70, 10))]
     assert bins.labels == ("null", "below 0", "above 70", *ranges, "exactly 0")
     current = _numbers([None, math.nan, -1.0, -math.inf, 0.0, -0.0, 0.5, 1.0, 10.0, 10.5, 70.0, 71.0, math.inf])
     filled = {label: rows for label, rows in _shares(bins, current).items() if rows}
@@ -82,7 +87,7 @@ def test_every_row_falls_into_the_bin_that_its_label_says() -> None:
         "null": 2,
         "below 0": 2,
         "exactly 0": 2,
-        "1 to 10": 3,  # what lies between the spike and the first range belongs to the range
+        "0 to 10": 3,  # what lies between the spike and the first range belongs to the range
         "over 10 to 20": 1,
         "over 60 to 70": 1,
         "above 70": 2,
@@ -119,7 +124,8 @@ def test_a_constant_reference_tells_below_above_and_the_constant_apart() -> None
 
 def test_infinities_are_the_extremes_and_no_part_of_the_sum() -> None:
     counts = _bins_of(_numbers([1.0, 2.0])).count(pl.Series([-math.inf, 1.0, 2.0, math.inf, math.nan]))
-    assert (counts.minimum, counts.maximum, counts.total, counts.nulls) == (-math.inf, math.inf, 3, 1)
+    assert (counts.minimum, counts.maximum, counts.total) == (-math.inf, math.inf, Fraction(3))
+    assert counts.nulls == 1
 
 
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.UInt8, pl.Float32, pl.Decimal(10, 2)])
@@ -143,6 +149,7 @@ def test_a_level_may_be_called_null() -> None:
     assert bins.count(pl.Series(["null", "null", None])).cells == (1, 0, 0, 2)
 
 
+@UNTIMED
 @given(st.lists(st.integers(-9, 9), min_size=1), st.lists(st.integers(-9, 9), min_size=1))
 def test_the_median_is_the_lower_median_where_the_grid_holds_it(reference: list[int], current: list[int]) -> None:
     bins = _bins_of(_numbers(reference))
@@ -152,7 +159,7 @@ def test_the_median_is_the_lower_median_where_the_grid_holds_it(reference: list[
     assert bins.median(bins.count(_numbers(current)["x"])) == (None if outside else expected)
 
 
-@settings(max_examples=30)
+@UNTIMED
 @given(st.integers(0, 10_000), st.sampled_from([20, 3_000]))
 def test_ks_from_a_profile_is_scipys_within_the_stated_error(seed: int, rows: int) -> None:
     draw = np.random.default_rng(seed)
@@ -194,6 +201,7 @@ def test_a_column_of_another_type_is_refused(column: Column, series: pl.Series) 
         freeze_bins(series.to_frame(), [column])
 
 
+@UNTIMED
 @given(ROWS, ROWS)
 def test_bytes_give_back_the_profile_and_are_the_same_each_time(reference, current) -> None:  # type: ignore[no-untyped-def]
     bins = freeze_bins(_frame(reference), COLUMNS)

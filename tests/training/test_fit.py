@@ -89,6 +89,12 @@ def test_the_model_learns_what_the_labels_follow() -> None:
     assert gains["spend"] > gains["plan"] > gains["noise"] > 0
 
 
+def test_a_category_is_split_by_sets_of_levels_and_not_by_the_order_of_its_codes() -> None:
+    assert "cat_threshold=" in TEXT
+    plain = fit(MATRIX, LABELS, encoding=replace(ENCODING, levels=()), settings=SETTINGS, num_threads=2)
+    assert "cat_threshold=" not in plain
+
+
 def test_the_same_rows_and_settings_give_the_same_text() -> None:
     assert fit(MATRIX, LABELS, encoding=ENCODING, settings=SETTINGS, num_threads=2) == TEXT
 

@@ -1,0 +1,55 @@
+"""A table passes through memory a chunk at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from polars.testing import assert_frame_equal
+
+from churn.errors import DataError
+from churn.stores.parquet import ParquetWriter, read_chunks, read_table, write_table
+
+TABLE = pl.DataFrame({"id": range(10), "name": [None, *"abcdefghi"], "x": [i / 3 for i in range(10)]})
+
+
+def test_chunks_come_back_as_they_went_in(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    with ParquetWriter(path, TABLE.schema) as writer:
+        for start in range(0, 10, 4):
+            writer.write(TABLE.slice(start, 4))
+    assert writer.rows == 10
+    assert pq.ParquetFile(path).num_row_groups == 3
+    assert [chunk.height for chunk in read_chunks(path, rows=4)] == [4, 4, 2]
+    assert_frame_equal(pl.concat(read_chunks(path, rows=4)), TABLE)
+    assert_frame_equal(read_table(path), TABLE)
+    assert_frame_equal(pl.read_parquet(path), TABLE)
+
+
+def test_the_same_chunks_give_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_table(tmp_path / name, TABLE)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_an_empty_table_keeps_its_schema(tmp_path: Path) -> None:
+    write_table(tmp_path / "t.parquet", TABLE.clear())
+    assert_frame_equal(read_table(tmp_path / "t.parquet"), TABLE.clear())
+
+
+def test_a_chunk_of_another_schema_is_not_written(tmp_path: Path) -> None:
+    with ParquetWriter(tmp_path / "t.parquet", TABLE.schema) as writer, pytest.raises(pl.exceptions.SchemaError):
+        writer.write(TABLE.drop("x"))
+
+
+@pytest.mark.parametrize("keep", [0, 4, 200])
+def test_a_truncated_file_is_named(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "t.parquet"
+    write_table(path, TABLE)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(DataError, match=r"t\.parquet.*not a whole parquet file"):
+        list(read_chunks(path, rows=5))
+    with pytest.raises(DataError, match=r"t\.parquet"):
+        read_table(path)
