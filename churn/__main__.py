@@ -38,6 +38,7 @@ def main(arguments: list[str]) -> ExitCode:
         print(help_text())  # noqa: T201 - help is for standard output
         return ExitCode.OK
     os.umask(0o027)
+    sys.argv = ["churn", *arguments]  # where Hydra reads them
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
     codes: list[ExitCode] = []
     try:

@@ -52,7 +52,7 @@ DATASET = Dataset(
             unit="EUR a month",
             meaning="paid since the first raw day, a month with a payment",
             minimum=0,
-            maximum=100,
+            maximum=60,
             watched=False,
         ),
         Feature(
@@ -140,7 +140,7 @@ DATASET = Dataset(
             unit="EUR",
             meaning="of the last payment, failed or not; null where there was none in 90 days",
             minimum=5,
-            maximum=100,
+            maximum=60,
             nullable=True,
         ),
         Feature(
@@ -150,7 +150,7 @@ DATASET = Dataset(
             unit="EUR",
             meaning="paid in 90 days; null where nothing was",
             minimum=5,
-            maximum=400,
+            maximum=250,
             nullable=True,
         ),
         Feature(

@@ -221,8 +221,9 @@ def _bin_of_cell(grid: Values, edges: Values, spikes: Values) -> tuple[int, ...]
 def _labels(grid: Values, edges: Values, spikes: Values) -> tuple[str, ...]:
     outside = (f"below {plain(grid[0])}", f"above {plain(grid[-1])}")
     starts = (plain(grid[0]), *(f"over {plain(edge)}" for edge in edges[:-1]))
-    ranges = tuple(f"{start} to {plain(end)}" for start, end in zip(starts, edges, strict=False))
-    return (NULL_LABEL, *outside, *(ranges or ("between",)), *(f"exactly {plain(spike)}" for spike in spikes))
+    ends = (*edges[:-1], grid[-1])
+    ranges = (f"{start} to {plain(end)}" for start, end in zip(starts, ends, strict=True))
+    return (NULL_LABEL, *outside, *ranges, *(f"exactly {plain(spike)}" for spike in spikes))
 
 
 def _numbers(series: pl.Series) -> Values:

@@ -43,7 +43,9 @@ class Business:
         elif self.scenario != "steady":
             raise _wrong(f"scenario={self.scenario} without change_date", "name its first day, change_date=2025-06-01")
         if (self.scenario == "broken_feed") != (self.fault is not None):
-            raise _wrong(f"scenario={self.scenario} with fault={self.fault}", "name a fault for broken_feed, and only there")
+            raise _wrong(
+                f"scenario={self.scenario} with fault={self.fault}", "name a fault for broken_feed, and only there"
+            )
 
     def changed(self, day: date) -> bool:
         """Returns whether `day` is one on which the scenario shows."""

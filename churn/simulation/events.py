@@ -71,7 +71,7 @@ def usage(base: Population, order: Array, rng: np.random.Generator, *, day: int,
     active = rng.random(count, dtype=np.float32) < -np.expm1(-rate)
     slots = order[active[order]]
     sessions = 1 + rng.poisson(rate[slots]).astype(np.int32)
-    minutes = 1 + (_MINUTES_A_SESSION * rng.standard_gamma(1.5 * sessions)).astype(np.int32)
+    minutes = np.minimum(1 + _MINUTES_A_SESSION * rng.standard_gamma(1.5 * sessions), 1440).astype(np.int32)
     _remember_use(base, slots, sessions, day)
     return pl.DataFrame({"customer_id": base.customer_id[slots], "sessions": sessions, "minutes": minutes})
 

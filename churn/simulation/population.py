@@ -124,7 +124,9 @@ def settled_base(rng: np.random.Generator, count: int, *, day: int, market: Mark
         tenure = rng.integers(1, _LONGEST_TENURE_DAYS, 2 * count)
         candidates.signup_day -= tenure.astype(np.int32)
         found.append(candidates.take(rng.random(2 * count) < _still_there(candidates, tenure, market)))
-    base = Population(**{f.name: np.concatenate([getattr(p, f.name) for p in found])[:count] for f in fields(Population)})
+    base = Population(
+        **{f.name: np.concatenate([getattr(p, f.name) for p in found])[:count] for f in fields(Population)}
+    )
     base.last_session_day[:] = day
     return base.take(np.argsort(base.signup_day, kind="stable"))
 

@@ -57,7 +57,7 @@ def _publish(doors: Doors, champion: Champion, day: date) -> None:
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return
-    from churn.drift.verdict import to_table
+    from churn.drift.table import to_table
     from churn.stores.parquet import write_table
 
     with doors.lake.publish(partition, inputs=inputs) as staging:

@@ -62,7 +62,7 @@ def _simulate(lake: Lake, settings: Settings, *, stage: SimulateStage, inputs: d
     if all(lake.is_current(partition, inputs) for day in settings.dates for partition in _partitions(day)):
         log.info("raw/%s: already there for the same inputs, nothing to do", _DATASET)
         return 0
-    from churn.simulation.simulate import simulate
+    from churn.simulation.days import simulate
 
     written = 0
     for day in simulate(stage.business, first=settings.dates[0], last=settings.dates[-1]):

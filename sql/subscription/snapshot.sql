@@ -37,8 +37,8 @@ usage_totals as (
 payment_totals as (
     select
         customer_id,
-        sum(amount_cents) filter (where status = 'paid') as total_spend_cents,
-        count(distinct date) filter (where status = 'paid') as months_active
+        sum(cast(amount_cents as bigint)) filter (where status = 'paid') as total_spend_cents,
+        count(distinct date) filter (where status = 'paid' and amount_cents is not null) as months_active
     from payments
     where date < cast(getvariable('as_of') as date)
     group by customer_id

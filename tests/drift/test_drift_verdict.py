@@ -95,6 +95,19 @@ def test_a_score_that_moves_below_its_psi_limit_warns() -> None:
     assert (verdict.answer, finding.answer) == (Answer.WARN, Answer.WARN)
 
 
+def test_the_score_has_a_limit_of_its_own() -> None:
+    current = _rows(5_000, 1).with_columns(pl.col("a", "score") * 1.2)
+    strict = DriftLimits(psi=0.2, ks=0.9, alpha=0.05, drifted_share=0.3, prediction_psi=0.05)
+    assert _judge(current, strict).drifted == ("score",)
+    assert _judge(current, strict).answer is Answer.FAIL
+
+
+def test_a_null_share_is_told_beside_the_median_from_one_percent_on() -> None:
+    for kept, told in ((50, True), (200, False)):
+        hole = pl.when(pl.int_range(pl.len()) % kept != 0).then(pl.col("a") * 2).alias("a")
+        assert ("; null 0 % → 2 %" in _reason(_judge(_rows(2_000, 1).with_columns(hole)), "a")) == told
+
+
 def test_a_significant_effect_below_the_floor_is_no_drift() -> None:
     verdict = _judge(_rows(20_000, 1).with_columns(pl.col("a") * 1.1))
     (drift,) = (column for column in verdict.columns if column.column == "a")
@@ -147,6 +160,12 @@ def test_too_few_rows_are_insufficient_and_never_a_pass(rows: int) -> None:
     assert verdict.drifted_share is None
     assert set(_answers(verdict).values()) <= {Answer.INSUFFICIENT}
     assert "4 could not be told" in verdict.reason
+
+
+def test_a_large_effect_on_too_few_rows_is_insufficient_too() -> None:
+    verdict = _judge(_rows(20, 1).with_columns(pl.col("a") * 100))
+    assert (verdict.answer, verdict.drifted) == (Answer.INSUFFICIENT, ())
+    assert _reason(verdict, "a") == "a: 20 rows cannot tell PSI 0.2 from chance"
 
 
 def test_an_empty_night_has_no_figures() -> None:

@@ -103,6 +103,24 @@ def test_a_continuous_column_gets_ten_equal_bins_on_a_fine_grid() -> None:
     assert max(bins.count(reference["x"]).cells[1::2]) <= 51  # open cells: at most 1/999 of the rows
 
 
+def test_values_between_the_last_range_and_a_spike_at_the_top_belong_to_the_range() -> None:
+    bins = _bins_of(_numbers([float(v) for v in range(1, 71)] + [100.0] * 30))
+    filled = {label: rows for label, rows in _shares(bins, _numbers([65.0, 90.0, 100.0])).items() if rows}
+    assert filled == {"over 60 to 100": 2, "exactly 100": 1}
+
+
+def test_a_value_that_fills_just_one_bin_is_no_spike() -> None:
+    labels = _bins_of(_numbers([float(v) for v in range(10)])).labels
+    assert not any(label.startswith("exactly") for label in labels)
+    assert len(labels) == 13
+
+
+def test_values_between_two_spikes_have_a_bin() -> None:
+    bins = _bins_of(_numbers([0.0, 1.0] * 10))
+    filled = {label: rows for label, rows in _shares(bins, _numbers([0.0, 0.5, 1.0])).items() if rows}
+    assert filled == {"exactly 0": 1, "0 to 1": 1, "exactly 1": 1}
+
+
 def test_repeated_values_leave_fewer_bins_never_an_empty_one() -> None:
     reference = _numbers([float(v) for v in range(4)] * 25)
     held = [rows for label, rows in _shares(_bins_of(reference), reference).items() if label.startswith("exactly")]
@@ -136,7 +154,7 @@ def test_every_number_type_is_counted(dtype: pl.DataType) -> None:
 
 @pytest.mark.parametrize("dtype", [pl.String, pl.Categorical, pl.Enum(["a", "b", "z"])])
 def test_levels_are_counted_apart_rare_ones_together_unseen_ones_together(dtype: pl.DataType) -> None:
-    reference = pl.DataFrame({"plan": ["a"] * 600 + ["b"] * 595 + ["r"] * 5})
+    reference = pl.DataFrame({"plan": ["a"] * 976 + ["b"] * 15 + ["r"] * 9})
     (bins,) = freeze_bins(reference, [COLUMNS[1]]).columns
     assert isinstance(bins, CategoryBins)
     assert (bins.levels, bins.rare) == (("a", "b"), ("r",))

@@ -95,6 +95,15 @@ def test_a_category_is_split_by_sets_of_levels_and_not_by_the_order_of_its_codes
     assert "cat_threshold=" not in plain
 
 
+def test_gains_are_the_sums_of_the_split_gains_in_the_text() -> None:
+    expected = dict.fromkeys(ENCODING.features, 0.0)
+    for block in TEXT.split("Tree=")[1:]:
+        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        for feature, gain in zip(fields["split_feature"].split(), fields["split_gain"].split(), strict=True):
+            expected[ENCODING.features[int(feature)]] += float(gain)
+    assert TREES.gains() == pytest.approx(expected, rel=1e-4)  # the text keeps six digits of a gain
+
+
 def test_the_same_rows_and_settings_give_the_same_text() -> None:
     assert fit(MATRIX, LABELS, encoding=ENCODING, settings=SETTINGS, num_threads=2) == TEXT
 

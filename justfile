@@ -1,0 +1,31 @@
+# The recipes that CI runs. `just` comes with requirements-dev.txt.
+bin := env("VIRTUAL_ENV", justfile_directory() / ".venv") / "bin"
+
+# All that has to hold before a change lands
+check: lint types layers sql test
+
+lint:
+    {{bin}}/ruff check .
+    {{bin}}/ruff format --check .
+
+types:
+    {{bin}}/mypy
+
+layers:
+    {{bin}}/lint-imports
+
+sql:
+    {{bin}}/sqlfluff lint sql
+
+# Fast and slow tests, doctests and the README's commands
+test *arguments:
+    {{bin}}/python -m pytest -n 2 {{arguments}}
+
+# What takes seconds, while working
+quick:
+    {{bin}}/python -m pytest -n 2 -m "not slow"
+
+# The pinned files, after a change of dependencies in pyproject.toml
+lock:
+    uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml -o requirements.txt
+    uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt

@@ -1,0 +1,144 @@
+"""Every mistake on the command line is answered before any I/O, with the nearest right name and its exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from churn.__main__ import CONF, help_text, main
+from churn.errors import ExitCode
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+
+
+def python(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_help_lists_every_stage_with_a_line_of_its_own(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == ExitCode.OK
+    text = capsys.readouterr().out
+    stages = [path.stem for path in (CONF / "stage").glob("*.yaml")]
+    assert len(stages) >= 9
+    for stage in stages:
+        (line,) = [line for line in text.splitlines() if line.startswith(f"  {stage} ")]
+        assert line.split(maxsplit=1)[1].endswith(".")
+
+
+def test_every_stage_is_found_by_its_name_three_times() -> None:
+    names = {path.stem for path in (CONF / "stage").glob("*.yaml")}
+    assert names == {path.stem for path in (ROOT / "churn" / "stages").glob("*.py")} - {"__init__"}
+    assert names <= {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "stages").glob("test_*.py")}
+
+
+def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
+    heavy = "{'polars', 'duckdb', 'lightgbm', 'mlflow', 'sklearn', 'scipy', 'pandera', 'pyarrow'}"
+    for arguments in (["--help"], ["stage=status", f"root={tmp_path}"]):
+        code = f"import sys; from churn.__main__ import main; main({arguments!r}); print(sorted({heavy} & set(sys.modules)))"
+        ran = python("-c", code)
+        assert ran.stdout.splitlines()[-1] == "[]", ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found", "action"),
+    [
+        (["stage=scor", "date=2026-01-05"], "no such stage", "did you mean 'score'?"),
+        (
+            ["stage=score", "date=2026-01-05", "dataset=subscriptions"],
+            "no such dataset",
+            "did you mean 'subscription'?",
+        ),
+        (
+            ["stage=score", "date=2026-01-05", "model.num_leafs=3"],
+            "model.num_leafs",
+            "did you mean 'model.num_leaves'?",
+        ),
+        (["stage=score", "date=2026-01-05", "stage.limit=3"], "stage.limit", ""),
+        (["stage=score", "date=2026-01-05", "+model.num_leafs=3"], "unknown key 'model.num_leafs'", "model.num_leaves"),
+        (["stage=score", "date=2026-01-05", "+typo=1"], "unknown key 'typo'", "there are"),
+        (["stage=score", "date=2026-01-05", "model.num_leaves=many"], "model.num_leaves='many'", "integer"),
+        (["stage=score", "date=2026-01-05", "model.num_leaves='31'"], "model.num_leaves='31'", "integer"),
+        (["stage=score", "date=2026-01-05", "~model.seed"], "'model.seed' is missing", "conf/model/lightgbm.yaml"),
+        (["stage=score", "date=2026-01-05", "resources.threads=0"], "resources.threads=0", "greater than"),
+        (["stage=score", "date=2026-01-05", "resources.memory=lots"], "resources.memory='lots'", "pattern"),
+        (["stage=score"], "date: missing", "date=2026-01-05"),
+        (["stage=score", "date=20260105"], "'20260105' is not an ISO date", "write 2026-01-05"),
+        (["stage=score", "date=2026-13-01"], "'2026-13-01'", "month must be in 1..12"),
+        (["stage=score", "date=2026-01-05", "model.seed"], "model.seed", ""),
+        (["date=2026-01-05"], "no stage", "there are: demo, drift"),
+        (["stage=train", "date=2026-01-01..2026-01-31"], "31 dates", "name one date"),
+        (["stage=train", "date=2026-01-05", "stage.split.kind=random"], "stage.split", "by_time"),
+        (["stage=promote", "date=2026-01-05", "stage.gates.auc_floor.kind=roc"], "stage.gates.auc_floor", "auc_floor"),
+        (["stage=promote", "date=2026-01-05", "stage.version=0"], "stage.version=0", "greater"),
+        (["stage=simulate", "date=2026-01-05", "stage.business.scenario=drift"], "change_date", "first day"),
+    ],
+)
+def test_a_mistake_is_answered_with_what_was_found_and_what_to_do(
+    arguments: list[str], found: str, action: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(arguments) == ExitCode.SETTINGS
+    text = capsys.readouterr().err
+    assert text.startswith("error: ")
+    assert found in text
+    assert action in text
+    assert "Traceback" not in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_runs_every_job_and_exits_with_the_gravest_code(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["-m", "stage=score", "date=2026-01-05,20260105", "root=lake"])
+    text = capsys.readouterr().err
+    assert "no champion yet" in text
+    assert "write 2026-01-05" in text
+    assert code == ExitCode.SETTINGS
+
+
+def test_a_bug_is_told_as_one_line_with_its_traceback_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from churn.stages import status
+
+    def broken(settings: object) -> None:
+        raise ZeroDivisionError("our fault")
+
+    monkeypatch.setattr(status, "run", broken)
+    assert main(["stage=status", f"root={tmp_path}"]) == ExitCode.BUG
+    text = capsys.readouterr().err
+    assert "ZeroDivisionError: our fault" in text
+    assert "Traceback" not in text
+    (log,) = (tmp_path / "logs").iterdir()
+    assert "Traceback" in log.read_text()
+    assert str(log) in text
+
+
+def test_the_process_exits_with_the_code() -> None:
+    assert python("-m", "churn", "stage=scor").returncode == 2
+    assert python("-m", "churn", "--help").returncode == 0
+
+
+def test_a_command_that_only_reads_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert main(["stage=status", f"root={tmp_path / 'lake'}"]) == ExitCode.OK
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_text_is_the_same_every_time() -> None:
+    assert help_text() == help_text()
