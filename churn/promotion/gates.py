@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from churn.errors import SettingsError
 from churn.findings import Answer, Finding
 from churn.promotion.comparison import PairedDifference, compare_auc
 from churn.promotion.metrics import Estimate, auc, calibration_in_the_large
@@ -32,6 +33,12 @@ class Evidence:
     challenger: npt.NDArray[Any] = field(repr=False)
     champion: npt.NDArray[Any] | None = field(repr=False)
 
+    @property
+    def rarer(self) -> int:
+        """Rows of the rarer class: what the normal approximations here live on."""
+        positives = int(np.sum(self.labels == 1))
+        return min(positives, np.size(self.labels) - positives)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AucFloor:
@@ -42,6 +49,14 @@ class AucFloor:
 
     kind: Literal["auc_floor"]
     minimum: float
+
+    def __post_init__(self) -> None:
+        _require(
+            0.5 <= self.minimum < 1,
+            self.kind,
+            found=f"minimum={self.minimum}",
+            action="choose a minimum from 0.5 to under 1",
+        )
 
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the AUC held against the floor."""
@@ -60,6 +75,9 @@ class Superior:
 
     kind: Literal["superior"]
     alpha: float
+
+    def __post_init__(self) -> None:
+        _require_alpha(self.kind, self.alpha)
 
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the difference of the two AUCs held against 0."""
@@ -80,6 +98,15 @@ class NonInferior:
     margin: float
     alpha: float
 
+    def __post_init__(self) -> None:
+        _require_alpha(self.kind, self.alpha)
+        _require(
+            0 < self.margin < 0.5,
+            self.kind,
+            found=f"margin={self.margin}",
+            action="choose an AUC difference over 0, under 0.5",
+        )
+
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the difference of the two AUCs held against the margin."""
         if evidence.champion is None:
@@ -99,6 +126,14 @@ class CalibrationInTheLarge:
     kind: Literal["calibration_in_the_large"]
     maximum: float
 
+    def __post_init__(self) -> None:
+        _require(
+            0 < self.maximum < 1,
+            self.kind,
+            found=f"maximum={self.maximum}",
+            action="choose a probability over 0, under 1",
+        )
+
     def judge(self, evidence: Evidence) -> Finding:
         """Returns mean score minus base rate held against the limit, either side."""
         found = calibration_in_the_large(evidence.labels, evidence.challenger)
@@ -106,6 +141,15 @@ class CalibrationInTheLarge:
         answer = Answer.WARN if surely_off else Answer.PASS
         reason = f"mean score minus base rate {found.figure:+.4f} on {found.n:,} rows, limit ±{self.maximum}"
         return _finding(self.kind, answer, found, limit=self.maximum, reason=reason)
+
+
+def _require(holds: bool, kind: str, *, found: str, action: str) -> None:  # noqa: FBT001 - it is the condition itself
+    if not holds:
+        raise SettingsError(where=f"gate {kind}", found=found, action=action)
+
+
+def _require_alpha(kind: str, alpha: float) -> None:
+    _require(0 < alpha <= 0.5, kind, found=f"alpha={alpha}", action="choose a one-sided error rate over 0, up to 0.5")
 
 
 def _against_floor(interval: tuple[float, float], floor: float) -> Answer:
@@ -130,10 +174,10 @@ def _finding(check: str, answer: Answer, found: Estimate, *, limit: float, reaso
 
 
 def _compared(check: str, found: PairedDifference, *, limit: float, alpha: float) -> Finding:
-    if found.se > 0 and found.lower_bound(alpha) > limit:
+    if found.se == 0:  # the same ranking twice, or two that no row tells apart by chance
+        answer = Answer.PASS if found.difference == 0 > limit else Answer.INSUFFICIENT
+    elif found.lower_bound(alpha) > limit:
         answer = Answer.PASS
-    elif found.se == 0:
-        answer = Answer.PASS if limit < 0 else Answer.INSUFFICIENT
     else:
         answer = Answer.FAIL if found.interval[1] < limit else Answer.INSUFFICIENT
     smallest = found.smallest_effect(alpha)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
-from scipy.stats import norm, rankdata
 
 from churn.errors import DataError
 
@@ -23,7 +22,7 @@ Vector: TypeAlias = npt.NDArray[Any]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-Z95 = float(norm.ppf(0.975))
+Z95 = NormalDist().inv_cdf(0.975)
 _EPSILON = float(np.finfo(np.float64).eps)
 _NEWTON_STEPS = 25
 
@@ -95,6 +94,8 @@ def placements(positive: Booleans, scores: Floats) -> Placements:
     >>> placements(np.array([True, False, False]), np.array([0.5, 0.5, 0.1])).positives.tolist()
     [0.75]
     """
+    from scipy.stats import rankdata
+
     ranks, m, n = rankdata(scores), int(positive.sum()), int((~positive).sum())
     below = ranks[positive] - rankdata(scores[positive])
     above = m - (ranks[~positive] - rankdata(scores[~positive]))
@@ -212,6 +213,8 @@ def calibration_slope_intercept(labels: Vector, scores: Vector) -> CalibrationLi
     >>> round(calibration_slope_intercept(y, p).slope.figure, 6)
     1.0
     """
+    from scipy.special import logit
+
     positive, values = check_rows(labels, scores)
     if values.min() <= 0 or values.max() >= 1:
         raise _refusal("scores", "a score is not strictly between 0 and 1", "use calibration_in_the_large")
@@ -231,6 +234,8 @@ def _estimate(positive: Booleans, figure: float, se: float, *, interval: tuple[f
 
 
 def _logit_interval(figure: float, se: float) -> tuple[float, float]:
+    from scipy.special import expit, logit
+
     reach = Z95 * se / (figure * (1 - figure))
     return float(expit(logit(figure) - reach)), float(expit(logit(figure) + reach))
 
@@ -259,6 +264,8 @@ def _weighted_average_precision(positive: Booleans, scores: Floats) -> tuple[flo
 
 def _fit_line(positive: Booleans, logits: Floats) -> tuple[Floats, Floats]:
     """Newton's method on the likelihood: intercept and slope, and the variance of each."""
+    from scipy.special import expit
+
     design = np.column_stack([np.ones_like(logits), logits])
     line = np.zeros(2)
     for _ in range(_NEWTON_STEPS):

@@ -106,7 +106,8 @@ class _Base:
 
     def _gone(self, day: date) -> Array:
         gone = self._people.decided_day == day.toordinal() - NOTICE_DAYS
-        return self._order[gone[self._order]]
+        found: Array = self._order[gone[self._order]]
+        return found
 
     def _let_in(self, slots: Array, joined: Population) -> None:
         free = np.zeros(len(self._order), dtype=bool)

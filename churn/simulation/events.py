@@ -72,7 +72,7 @@ def usage(base: Population, order: Array, rng: np.random.Generator, *, day: int,
     slots = order[active[order]]
     sessions = 1 + rng.poisson(rate[slots]).astype(np.int32)
     minutes = np.minimum(1 + _MINUTES_A_SESSION * rng.standard_gamma(1.5 * sessions), 1440).astype(np.int32)
-    _remember_use(base, slots, sessions, day)
+    _remember_use(base, slots, sessions=sessions, day=day)
     return pl.DataFrame({"customer_id": base.customer_id[slots], "sessions": sessions, "minutes": minutes})
 
 
@@ -109,7 +109,7 @@ def support_contacts(base: Population, order: Array, rng: np.random.Generator, *
     return pl.DataFrame({"customer_id": base.customer_id[slots], "topic": _named(TOPICS, topic)})
 
 
-def _remember_use(base: Population, slots: Array, sessions: Array, day: int) -> None:
+def _remember_use(base: Population, slots: Array, *, sessions: Array, day: int) -> None:
     base.slow *= 1 - _SLOW
     base.slow[slots] += _SLOW * sessions
     base.fast *= 1 - _FAST

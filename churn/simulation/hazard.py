@@ -36,7 +36,8 @@ def hazard(population: Population, *, day: int, market: Market) -> Array:
 
 
 def _pause(population: Population, day: int) -> Array:
-    return np.minimum(day - population.last_session_day, 30).astype(np.float32) / np.float32(30)
+    found: Array = np.minimum(day - population.last_session_day, 30).astype(np.float32) / np.float32(30)
+    return found
 
 
 def _fixed(population: Population, market: Market) -> Array:
@@ -47,7 +48,7 @@ def _fixed(population: Population, market: Market) -> Array:
 
 
 class NoticeWindow:
-    """The hazards of the last `NOTICE_DAYS` days: how likely each customer of today has already decided.
+    """The hazards of the last `NOTICE_DAYS` days: how likely it is that each customer of today has already decided.
 
     >>> window = NoticeWindow(1)
     >>> window.push(np.array([0.5])), window.push(np.array([0.5]))

@@ -14,13 +14,8 @@ import numpy.typing as npt
 
 from churn.simulation.market import (
     ADDON_CENTS,
-    AGE_BANDS,
-    CHANNELS,
-    METHODS,
-    MONTH_DAYS,
     NOTICE_DAYS,
     PLAN_CENTS,
-    REGIONS,
     Market,
 )
 
@@ -29,7 +24,7 @@ Array: TypeAlias = npt.NDArray[Any]
 ENGAGEMENT_MEMORY = 0.985  # a day; half of a deviation is left after 46 days
 ENGAGEMENT_SPREAD = 0.9
 MEAN_LOG_USAGE = -1.3
-MEAN_SESSIONS = 0.48  # a day, of a customer of middling engagement's neighbours; where the averages of a newcomer start
+MEAN_SESSIONS = 0.48  # a day over all customers: where the averages of a newcomer start
 _ADDON_MIX = (0.55, 0.28, 0.12, 0.05)
 _REGION_MIX = (0.3, 0.3, 0.2, 0.2)
 _AGE_MIX = (0.24, 0.31, 0.27, 0.18)
@@ -78,7 +73,8 @@ class Population:
     def monthly_cents(self, market: Market) -> Array:
         """Returns what a renewal costs each customer, in whole cents."""
         listed = np.array(PLAN_CENTS)[self.plan] + ADDON_CENTS * self.addons.astype(np.int64)
-        return np.rint(listed * market.price_factor).astype(np.int64)
+        cents: Array = np.rint(listed * market.price_factor).astype(np.int64)
+        return cents
 
 
 def newcomers(rng: np.random.Generator, count: int, *, day: int, market: Market) -> Population:
@@ -142,4 +138,5 @@ def _still_there(population: Population, tenure: Array, market: Market) -> Array
         + np.array(effects.region)[population.region]
         + population.frailty
     )
-    return np.exp(-np.exp(fixed) * _MEAN_MOVING_PART * by_age[np.maximum(tenure - NOTICE_DAYS, 0)])
+    found: Array = np.exp(-np.exp(fixed) * _MEAN_MOVING_PART * by_age[np.maximum(tenure - NOTICE_DAYS, 0)])
+    return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from churn.stores.lake import Staging
+    from churn.stores.lake import Manifest, Staging
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +38,14 @@ def run(settings: Settings) -> Outcome:
             "rows": f"{total:,} (one per {doors.dataset.key} and date)",
             "features": f"{len(doors.dataset.features)}",
             "files": f"{doors.lake.root / 'features' / settings.dataset.name}",
+            **_audit(rows[settings.dates[-1]]),
         },
     )
+
+
+def _audit(manifest: Manifest | None) -> dict[str, str]:
+    counts: dict[str, int] = manifest.facts["audit"] if manifest else {}
+    return {f"raw: {name.replace('_', ' ')}": f"{count:,}" for name, count in counts.items()}
 
 
 def publish(doors: Doors, day: date) -> bool:
@@ -53,7 +59,8 @@ def publish(doors: Doors, day: date) -> bool:
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, day, staging)
         staging.facts["audit"] = doors.source.audit(day)
-    log.info("%s: %s rows; read %s", partition, f"{staging.rows['features.parquet']:,}", staging.facts["audit"])
+    log.info("%s: %s rows", partition, f"{staging.rows['features.parquet']:,}")
+    log.debug("%s: read %s", partition, staging.facts["audit"])
     return True
 
 

@@ -28,7 +28,7 @@ recent_invoices as (
         sum(amount_tenth_pence) as amount_tenth_pence,
         sum(-amount_tenth_pence) filter (where is_cancellation) as cancelled_tenth_pence,
         max(country) as country,
-        any_value((age_days - 1) // 30) as months_back
+        (age_days - 1) // 30 as months_back
     from aged_lines
     where age_days <= 180
     group by customer_id, invoice, age_days
@@ -37,7 +37,7 @@ recent_invoices as (
 recent_totals as (
     select
         customer_id,
-        first(country order by age_days, invoice) filter (where is_purchase) as country,
+        first(country order by age_days, invoice desc) filter (where is_purchase) as country,
         count(*) filter (where is_purchase and age_days <= 30) as purchases_30d,
         count(*) filter (where is_purchase and age_days <= 90) as purchases_90d,
         count(*) filter (where is_purchase) as purchases_180d,

@@ -1,0 +1,35 @@
+"""A small simulated business with a champion, made once a test process and copied by those who change it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, done
+
+
+@pytest.fixture(scope="session")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root that holds raw days alone; not to be written to."""
+    root = tmp_path_factory.mktemp("raw") / "lake"
+    done("stage=simulate", f"date={RAW_DAYS}", *SMALL, root=root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def business(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with a champion and features of one night, 2025-08-20; not to be written to."""
+    root = tmp_path_factory.mktemp("business") / "lake"
+    shutil.copytree(raw, root)
+    done("stage=train", f"date={TRAINED}", *FAST, root=root)
+    done("stage=promote", f"date={TRAINED}", root=root)
+    done("stage=features", "date=2025-08-20", *FAST, root=root)
+    return root
+
+
+@pytest.fixture
+def lake(business: Path, tmp_path: Path) -> Path:
+    """A copy of `business` that a test may change."""
+    return Path(shutil.copytree(business, tmp_path / "lake"))

@@ -1,0 +1,77 @@
+"""A night is held against the champion's reference; an alarm is exit code 5 and loses nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.command import churn, done, published
+
+NIGHT = "2025-08-20"
+DRIFT = ("stage=drift", f"date={NIGHT}")
+FILE = f"drift/subscription/date={NIGHT}/drift.parquet"
+
+
+@pytest.fixture
+def scored(lake: Path) -> Path:
+    done("stage=score", f"date={NIGHT}", root=lake)
+    return lake
+
+
+def test_a_steady_night_does_not_alarm(scored: Path) -> None:
+    ran = done(*DRIFT, root=scored)
+    assert "drift subscription: pass" in ran.out or "drift subscription: warn" in ran.out
+    table = pl.read_parquet(scored / FILE)
+    assert set(table["answer"]) <= {"pass", "warn", "not watched", "insufficient evidence"}
+    assert table["rows_current"].unique().to_list() == [1500]
+
+
+def test_inputs_that_moved_alarm_with_exit_code_5(scored: Path) -> None:
+    for path in (scored / "raw" / "subscription").glob("date=2025-0[678]-*/usage.parquet"):
+        table = pl.read_parquet(path, hive_partitioning=False)
+        table.with_columns(pl.col("sessions", "minutes") * 3).write_parquet(path)
+    for stage in ("features", "score"):
+        done(f"stage={stage}", f"date={NIGHT}", root=scored)
+    ran = churn(*DRIFT, "stage.limits.drifted_share=0.1", root=scored)
+    assert ran.code == 5
+    drifted = pl.read_parquet(scored / FILE).filter(pl.col("answer") == "warn")["column"].to_list()
+    assert "sessions_30d" in drifted
+    assert "plan" not in drifted
+
+
+def test_an_alarm_is_raised_again_by_a_second_run(scored: Path) -> None:
+    always = (
+        "stage.limits.drifted_share=0",
+        "stage.limits.psi=0.0001",
+        "stage.limits.ks=0.0001",
+        "stage.limits.alpha=0.9",
+    )
+    codes = [churn(*DRIFT, *always, root=scored).code for _ in range(2)]
+    assert codes[0] == codes[1]
+
+
+def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    before = published(scored, "drift")
+    assert "nothing to do" in done(*DRIFT, root=scored).err
+    assert published(scored, "drift") == before
+
+
+def test_other_limits_judge_again(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    assert "nothing to do" not in done(*DRIFT, "stage.limits.psi=0.3", root=scored).err
+
+
+def test_without_scores_the_command_that_makes_them_is_named(lake: Path) -> None:
+    ran = churn(*DRIFT, root=lake)
+    assert ran.code == 3
+    assert f"python -m churn stage=score dataset=subscription date={NIGHT}" in ran.err
+
+
+def test_scores_of_other_features_are_not_judged(scored: Path) -> None:
+    done("stage=features", f"date={NIGHT}", "resources.chunk_rows=123", root=scored)
+    ran = churn(*DRIFT, root=scored)
+    assert ran.code == 3
+    assert "stage=score" in ran.err

@@ -1,0 +1,131 @@
+"""Features at a date know what happened before it, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from churn.stores.lake import Lake, Partition
+from tests.command import FAST, churn, done, published
+
+NIGHT = "2025-07-15"
+
+
+@pytest.fixture
+def root(raw: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(raw, tmp_path / "lake"))
+
+
+def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(root: Path) -> None:
+    done("stage=features", f"date={NIGHT}", root=root)
+    before = published(root, "features")
+    again = done("stage=features", f"date={NIGHT}", root=root)
+    assert "nothing to do" in again.err
+    assert published(root, "features") == before
+
+
+def test_the_same_date_gives_the_same_bytes_from_scratch(root: Path) -> None:
+    done("stage=features", f"date={NIGHT}", root=root)
+    before = published(root, "features")
+    shutil.rmtree(root / "features")
+    done("stage=features", f"date={NIGHT}", root=root)
+    assert published(root, "features") == before
+
+
+def test_forgetting_the_future_changes_no_feature(root: Path) -> None:
+    done("stage=features", f"date={NIGHT}", root=root)
+    before = published(root, "features")
+    shutil.rmtree(root / "features")
+    forgotten = [path for path in (root / "raw" / "subscription").iterdir() if path.name >= f"date={NIGHT}"]
+    assert len(forgotten) > 30
+    for path in forgotten:
+        shutil.rmtree(path)
+    done("stage=features", f"date={NIGHT}", root=root)
+    assert published(root, "features") == before
+
+
+def test_changed_raw_data_is_noticed_and_the_date_is_built_again(root: Path) -> None:
+    done("stage=features", f"date={NIGHT}", root=root)
+    before = Lake(root).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
+    path = root / "raw" / "subscription" / "date=2025-07-10" / "payments.parquet"
+    pl.read_parquet(path, hive_partitioning=False).with_columns(pl.col("amount_cents") + 100).write_parquet(path)
+    assert "nothing to do" not in done("stage=features", f"date={NIGHT}", root=root).err
+    after = Lake(root).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
+    assert before is not None
+    assert after is not None
+    assert {name for name in after.inputs if after.inputs[name] != before.inputs[name]} == {"raw.payments"}
+    assert after.content != before.content
+
+
+def test_chunks_of_any_size_hold_the_same_rows(root: Path) -> None:
+    tables = []
+    for rows in (64, 100_000):
+        done("stage=features", f"date={NIGHT}", f"resources.chunk_rows={rows}", root=root)
+        tables.append(pl.read_parquet(root / f"features/subscription/date={NIGHT}/features.parquet"))
+    assert tables[0].equals(tables[1])
+
+
+def test_a_range_builds_every_date_of_it(root: Path) -> None:
+    done("stage=features", "date=2025-06-01..2025-08-01/1mo", *FAST, root=root)
+    days = Lake(root).days("features", "subscription")
+    assert days == (date(2025, 6, 1), date(2025, 7, 1), date(2025, 8, 1))
+
+
+def test_raw_days_that_are_missing_stop_the_night(root: Path) -> None:
+    ran = churn("stage=features", "date=2025-08-25", root=root)
+    assert ran.code == 3
+    assert "the last raw day before 2025-08-25 is 2025-08-20" in ran.err
+    assert not (root / "features").exists()
+
+
+def test_a_date_before_all_raw_days_is_refused(root: Path) -> None:
+    ran = churn("stage=features", "date=2024-06-01", root=root)
+    assert ran.code == 3
+    assert "raw table" in ran.err
+
+
+def test_a_truncated_raw_file_stops_the_night_by_name(root: Path) -> None:
+    path = root / "raw" / "subscription" / "date=2025-07-10" / "usage.parquet"
+    path.write_bytes(path.read_bytes()[:300])
+    ran = churn("stage=features", f"date={NIGHT}", root=root)
+    assert ran.code == 3
+    assert "date=2025-07-10/usage.parquet" in ran.err
+    assert not list(root.glob("features/*/*/*.parquet"))
+
+
+def test_a_missing_raw_column_is_named(root: Path) -> None:
+    for path in (root / "raw" / "subscription").glob("date=*/usage.parquet"):
+        pl.read_parquet(path, hive_partitioning=False).drop("minutes").write_parquet(path)
+    ran = churn("stage=features", f"date={NIGHT}", root=root)
+    assert ran.code == 3
+    assert "minutes" in ran.err
+    assert ".sql: " in ran.err
+
+
+def test_a_value_outside_of_the_contract_stops_the_night_with_column_rule_and_count(root: Path) -> None:
+    path = root / "raw" / "subscription" / "date=2025-07-10" / "payments.parquet"
+    table = pl.read_parquet(path, hive_partitioning=False)
+    table.with_columns(amount_cents=-pl.col("amount_cents") * 1000).write_parquet(path)
+    ran = churn("stage=features", f"date={NIGHT}", root=root)
+    assert ran.code == 3
+    assert "spend_90d: at least 0" in ran.err
+    assert not list(root.glob("features/*/*/*.parquet"))
+
+
+def test_two_runs_on_one_date_are_told_apart(root: Path) -> None:
+    day = Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT))
+    with Lake(root).lock(day):
+        ran = churn("stage=features", f"date={NIGHT}", root=root)
+    assert ran.code == 6
+    assert "another run is at work" in ran.err
+
+
+def test_the_manifest_counts_what_was_read(root: Path) -> None:
+    done("stage=features", f"date={NIGHT}", root=root)
+    manifest = Lake(root).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
+    assert manifest is not None
+    assert manifest.facts["audit"]["customers"] == manifest.rows == 1500

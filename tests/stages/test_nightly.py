@@ -1,0 +1,34 @@
+"""One command does a night whole, and goes on where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.command import churn, done, published
+
+NIGHT = ("stage=nightly", "date=2025-08-18..2025-08-20")
+
+
+def test_a_night_is_built_scored_and_watched(lake: Path) -> None:
+    ran = done(*NIGHT, root=lake)
+    for kind in ("features", "predictions", "drift"):
+        days = sorted(path.name for path in (lake / kind / "subscription").iterdir())
+        assert days[-3:] == ["date=2025-08-18", "date=2025-08-19", "date=2025-08-20"]
+    assert "version 1 of churn-predictor" in ran.out
+
+
+def test_it_goes_on_where_it_stopped(lake: Path) -> None:
+    done(*NIGHT, root=lake)
+    whole = published(lake, "features", "predictions", "drift")
+    for kind in ("predictions", "drift"):
+        (lake / kind / "subscription" / "date=2025-08-19").rename(lake / kind / "subscription" / ".gone")
+    ran = done(*NIGHT, root=lake)
+    assert "scored 1 of 3 dates" in ran.out
+    again = published(lake, "features", "predictions", "drift")
+    assert {name: content for name, content in again.items() if ".gone" not in name} == whole
+
+
+def test_settings_of_its_parts_can_be_set(lake: Path) -> None:
+    ran = churn("stage=nightly", "date=2025-08-20", "stage.drift.limits.psi=none", root=lake)
+    assert ran.code == 2
+    assert "stage.drift.limits.psi" in ran.err

@@ -1,0 +1,123 @@
+"""The alias moves only on evidence, and absence is told apart from failure."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from churn.stores.registry import Registry
+from tests.command import FAST, TRAINED, churn, done
+
+PROMOTE = ("stage=promote", f"date={TRAINED}")
+
+
+def champion(root: Path) -> int | None:
+    found = Registry(
+        folder=root / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction"
+    ).champion()
+    return found.version if found else None
+
+
+def candidate(root: Path, *overrides: str) -> None:
+    done("stage=train", f"date={TRAINED}", *FAST, *overrides, root=root)
+
+
+def test_a_first_champion_needs_its_floor_alone(raw: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    candidate(root)
+    assert champion(root) is None
+    refused = churn(*PROMOTE, "stage.gates.auc_floor.minimum=0.95", root=root)
+    assert (refused.code, champion(root)) == (4, None)
+    assert "is refused, the champion stays (auc_floor: fail)" in refused.out
+    promoted = done(*PROMOTE, root=root)
+    assert champion(root) == 1
+    assert "no champion yet: the floors decide" in promoted.out
+
+
+def test_the_champion_is_not_promoted_twice(lake: Path) -> None:
+    assert "version 1 is champion already, nothing to do" in done(*PROMOTE, root=lake).out
+
+
+def test_an_equally_good_challenger_does_not_replace_the_champion(lake: Path) -> None:
+    candidate(lake, "model.seed=2")
+    ran = churn(*PROMOTE, root=lake)
+    assert (ran.code, champion(lake)) == (4, 1)
+    assert "these rows can show" in ran.out
+
+
+def test_a_clearly_better_challenger_does(lake: Path) -> None:
+    # The champion is first replaced by a stump, which any real model beats.
+    candidate(lake, "model.num_iterations=1", "model.num_leaves=2")
+    relaxed = (
+        "stage.gates.auc_floor.minimum=0.5",
+        "stage.gates.champion.kind=non_inferior",
+        "+stage.gates.champion.margin=0.5",
+    )
+    done(*PROMOTE, *relaxed, root=lake)
+    assert champion(lake) == 2
+    candidate(lake, "model.seed=3")
+    ran = done(*PROMOTE, root=lake)
+    assert champion(lake) == 3
+    assert "every gate passes" in ran.out or "calibration: warn" in ran.out
+
+
+def test_every_decision_is_written_on_the_version(business: Path) -> None:
+    registry = Registry(folder=business / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+    (version,) = registry._versions()
+    decision = json.loads(version.tags["churn.decision"])
+    assert decision["promote"] is True
+    assert decision["champion"] is None
+    assert decision["date"] == TRAINED
+    assert decision["findings"]["auc_floor"]["n"] == 1500
+    assert decision["findings"]["auc_floor"]["limit"] == 0.65
+
+
+def test_no_candidate_is_told_with_the_command_that_makes_one(raw: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    ran = churn(*PROMOTE, root=root)
+    assert ran.code == 2
+    assert "stage=train" in ran.err
+
+
+def test_a_version_that_does_not_exist_is_named(lake: Path) -> None:
+    ran = churn(*PROMOTE, "stage.version=9", root=lake)
+    assert ran.code == 2
+    assert "no version 9" in ran.err
+    assert "there are: 1" in ran.err
+
+
+def test_a_champion_trained_on_the_test_rows_refuses_the_comparison(lake: Path) -> None:
+    candidate(lake, "stage.dates=2025-04-01..2025-06-11/1mo")
+    ran = churn(*PROMOTE, root=lake)
+    assert (ran.code, champion(lake)) == (3, 1)
+    assert "the champion (version 1) was trained on the test dates" in ran.err
+
+
+def test_a_registry_that_does_not_answer_never_reads_as_no_champion(lake: Path) -> None:
+    (lake / "mlflow" / "mlflow.db").write_bytes(b"not a database" * 100)
+    ran = churn(*PROMOTE, root=lake)
+    assert ran.code == 75
+    assert "registry" in ran.err
+
+
+def test_a_server_that_is_down_is_to_be_tried_again(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    ran = churn(*PROMOTE, "registry.uri=http://127.0.0.1:9", root=lake)
+    assert ran.code == 75
+    assert "127.0.0.1:9" in ran.err
+
+
+def test_two_promotions_at_once_are_told_apart(lake: Path) -> None:
+    from churn.stores.lake import Lake, Partition
+
+    with Lake(lake).lock(Partition(kind="promotion", dataset="subscription")):
+        assert churn(*PROMOTE, root=lake).code == 6
+
+
+def test_without_gates_nothing_is_promoted(lake: Path) -> None:
+    candidate(lake, "model.seed=4")
+    ran = churn(*PROMOTE, "~stage.gates.auc_floor", "~stage.gates.champion", "~stage.gates.calibration", root=lake)
+    assert (ran.code, champion(lake)) == (4, 1)

@@ -1,0 +1,128 @@
+"""Every customer of a night is scored once, by a version that the row names."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from churn.stores.lake import Lake, Partition
+from churn.stores.registry import Registry
+from churn.training.bundle import Bundle
+from churn.training.fit import Trees
+from tests.command import churn, done, published
+
+NIGHT = "2025-08-20"
+SCORE = ("stage=score", f"date={NIGHT}")
+FILE = f"predictions/subscription/date={NIGHT}/scores.parquet"
+
+
+def test_every_customer_is_scored_once_with_the_columns_of_the_reference_design(lake: Path) -> None:
+    done(*SCORE, root=lake)
+    scores = pl.read_parquet(lake / FILE, hive_partitioning=False)
+    features = pl.read_parquet(lake / f"features/subscription/date={NIGHT}/features.parquet", hive_partitioning=False)
+    assert scores["customer_id"].to_list() == features["customer_id"].to_list()
+    assert scores.columns[:4] == ["customer_id", "churn_score", "score_date", "model_version"]
+    assert scores["score_date"].unique().to_list() == [date(2025, 8, 20)]
+    assert scores["model_version"].unique().to_list() == [1]
+    assert scores["churn_score"].is_between(0, 1).all()
+    assert scores["churn_score"].n_unique() > 100
+    assert sum(scores.null_count().row(0)) == 0
+
+
+def test_a_score_is_the_calibrated_probability_of_the_registered_model(lake: Path) -> None:
+    done(*SCORE, root=lake)
+    scores = pl.read_parquet(lake / FILE)
+    features = pl.read_parquet(lake / f"features/subscription/date={NIGHT}/features.parquet")
+    registry = Registry(folder=lake / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+    bundle = Bundle.from_files(registry.bundle_files(1))
+    raw = Trees.load(bundle.model_text).raw_scores(bundle.encoding.matrix(features), num_threads=1)
+    assert np.array_equal(scores["raw_score"].to_numpy(), raw)
+    assert np.array_equal(scores["churn_score"].to_numpy(), bundle.calibrator.probabilities(raw))
+
+
+def test_plain_mlflow_loads_the_same_model_without_our_code(business: Path) -> None:
+    import mlflow.lightgbm
+    import pandas as pd
+
+    registry = Registry(folder=business / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+    (version,) = registry._versions()
+    features = pl.read_parquet(business / f"features/subscription/date={NIGHT}/features.parquet")
+    bundle = Bundle.from_files(registry.bundle_files(1))
+    matrix = bundle.encoding.matrix(features)
+    frame = pd.DataFrame(matrix, columns=list(bundle.encoding.features))
+    plain = mlflow.lightgbm.load_model(version.source).predict(frame, raw_score=True)
+    assert np.array_equal(plain, Trees.load(bundle.model_text).raw_scores(matrix, num_threads=1))
+
+
+def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(lake: Path) -> None:
+    done(*SCORE, root=lake)
+    before = published(lake, "predictions")
+    assert "nothing to do" in done(*SCORE, root=lake).err
+    assert published(lake, "predictions") == before
+
+
+def test_an_old_date_again_gives_the_same_bytes(lake: Path) -> None:
+    done(*SCORE, root=lake)
+    before = published(lake, "predictions")
+    shutil.rmtree(lake / "predictions")
+    done(*SCORE, root=lake)
+    assert published(lake, "predictions") == before
+
+
+def test_chunks_and_threads_make_no_difference_to_a_score(lake: Path) -> None:
+    tables = []
+    for overrides in (["resources.chunk_rows=7"], ["resources.chunk_rows=5000", "resources.threads=1"]):
+        done(*SCORE, *overrides, root=lake)
+        tables.append(pl.read_parquet(lake / FILE))
+    assert tables[0].equals(tables[1])
+
+
+def test_without_a_champion_nothing_is_scored(raw: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    ran = churn(*SCORE, root=root)
+    assert ran.code == 2
+    assert "no champion yet" in ran.err
+    assert not (root / "predictions").exists()
+
+
+def test_without_features_the_command_that_makes_them_is_named(lake: Path) -> None:
+    ran = churn("stage=score", "date=2025-08-19", root=lake)
+    assert ran.code == 3
+    assert "python -m churn stage=features dataset=subscription date=2025-08-19" in ran.err
+
+
+def test_a_changed_features_file_is_not_scored(lake: Path) -> None:
+    path = lake / f"features/subscription/date={NIGHT}/features.parquet"
+    content = bytearray(path.read_bytes())
+    content[200] ^= 1
+    path.write_bytes(content)
+    ran = churn(*SCORE, root=lake)
+    assert ran.code == 3
+    assert "features.parquet" in ran.err
+    assert not (lake / "predictions").exists()
+
+
+def test_the_champions_local_copy_is_mended_from_the_registry(lake: Path) -> None:
+    done(*SCORE, root=lake)
+    before = published(lake, "predictions")
+    (lake / "champion/subscription/model.txt").write_text("damaged")
+    shutil.rmtree(lake / "predictions")
+    done(*SCORE, root=lake)
+    assert published(lake, "predictions") == before
+    assert Lake(lake).open(Partition(kind="champion", dataset="subscription"), made_by="").facts["model_version"] == 1
+
+
+def test_the_manifest_names_the_model_and_the_features_it_was_made_from(lake: Path) -> None:
+    done(*SCORE, root=lake)
+    night = date.fromisoformat(NIGHT)
+    manifest = Lake(lake).manifest(Partition(kind="predictions", dataset="subscription", day=night))
+    features = Lake(lake).manifest(Partition(kind="features", dataset="subscription", day=night))
+    assert manifest is not None
+    assert features is not None
+    assert manifest.inputs["model_version"] == "1"
+    assert manifest.inputs["features"] == features.content
+    assert sum(manifest.facts["segments"].values()) == manifest.rows == 1500

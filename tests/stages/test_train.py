@@ -1,0 +1,89 @@
+"""A candidate is trained on ripe labels alone, tested out of time, and made once."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+from churn.stores.registry import Registry
+from churn.training.bundle import Bundle
+from tests.command import FAST, TRAINED, churn, done
+
+TRAIN = ("stage=train", f"date={TRAINED}", *FAST)
+
+
+def registry(root: Path) -> Registry:
+    return Registry(folder=root / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+
+
+def bundle(root: Path, version: int) -> Bundle:
+    return Bundle.from_files(registry(root).bundle_files(version))
+
+
+def test_the_same_inputs_train_nothing_a_second_time(lake: Path) -> None:
+    again = done(*TRAIN, root=lake)
+    assert "version 1 was trained from the same inputs, nothing to do" in again.out
+    assert registry(lake).newest() == 1
+
+
+def test_a_retraining_from_scratch_gives_the_same_model_text(business: Path, raw: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    done(*TRAIN, root=root)
+    assert bundle(root, 1).to_files() == bundle(business, 1).to_files()
+
+
+def test_no_label_window_reaches_past_the_day_of_training_or_into_a_later_part(business: Path) -> None:
+    dates = bundle(business, 1).lineage["dates"]
+    train, calibration, test = ([date.fromisoformat(day) for day in dates[p]] for p in ("train", "calibration", "test"))
+    horizon = timedelta(days=30)
+    assert max(train) + horizon <= min(calibration)
+    assert max(calibration) + horizon <= min(test)
+    assert max(test) + horizon <= date.fromisoformat(TRAINED)
+
+
+def test_the_bundle_names_what_it_was_made_from(business: Path) -> None:
+    lineage = bundle(business, 1).lineage
+    for part in ("train", "calibration", "test"):
+        for day in lineage["dates"][part]:
+            assert len(lineage["inputs"][f"features/subscription/date={day}"]) == 64
+            assert len(lineage["inputs"][f"labels/{day}"]) == 64
+    assert lineage["model"]["num_iterations"] == 60
+
+
+def test_the_metrics_say_n_and_interval(business: Path) -> None:
+    metrics = bundle(business, 1).metrics
+    assert metrics["rows_test"] == 1500
+    assert 0.6 < metrics["auc_test_low"] < metrics["auc_test"] < metrics["auc_test_high"] < 0.95
+    assert all(math.isfinite(figure) for figure in metrics.values())
+
+
+def test_protected_attributes_are_no_features(business: Path) -> None:
+    assert "age_band" not in bundle(business, 1).encoding.features
+
+
+def test_a_label_that_is_not_ripe_is_refused(lake: Path) -> None:
+    ran = churn(*TRAIN, "stage.dates=2025-04-01..2025-08-01/1mo", root=lake)
+    assert ran.code == 3
+    assert "labels subscription 2025-08-01: not ripe before 2025-08-31" in ran.err
+
+
+def test_too_little_history_is_refused_with_what_is_needed(lake: Path) -> None:
+    ran = churn("stage=train", "date=2025-05-05", root=lake)
+    assert ran.code == 3
+    assert "build features for at least 3 dates" in ran.err
+
+
+def test_a_date_before_any_history_is_refused(lake: Path) -> None:
+    ran = churn("stage=train", "date=2025-02-01", root=lake)
+    assert ran.code == 3
+    assert "load more history" in ran.err
+
+
+def test_a_sweep_registers_a_candidate_a_job(lake: Path) -> None:
+    ran = churn("-m", *TRAIN, "model.num_leaves=4,8", root=lake)
+    assert ran.code == 0, ran.err
+    assert registry(lake).newest() == 3
+    leaves = [bundle(lake, version).lineage["model"]["num_leaves"] for version in (2, 3)]
+    assert leaves == [4, 8]
