@@ -194,7 +194,7 @@ _HOW_MUCH = (
         dtype="number",
         unit="GBP",
         meaning="paid in the last 30 days, net of cancellations (negative where they weigh more)",
-        minimum=-50_000,
+        minimum=-25_000,
         maximum=150_000,
     ),
     Feature(
@@ -203,7 +203,7 @@ _HOW_MUCH = (
         dtype="number",
         unit="GBP",
         meaning="paid in the last 90 days, net of cancellations (negative where they weigh more)",
-        minimum=-50_000,
+        minimum=-25_000,
         maximum=200_000,
     ),
     Feature(
@@ -212,7 +212,7 @@ _HOW_MUCH = (
         dtype="number",
         unit="GBP",
         meaning="paid in the last 180 days, net of cancellations (negative where they weigh more)",
-        minimum=-50_000,
+        minimum=-25_000,
         maximum=300_000,
     ),
     Feature(
@@ -221,7 +221,7 @@ _HOW_MUCH = (
         dtype="number",
         unit="GBP",
         meaning="net spend of the last 180 days over its purchases",
-        minimum=-50_000,
+        minimum=-25_000,
         maximum=50_000,
     ),
     Feature(

@@ -53,7 +53,7 @@ class NoticeWindow:
     >>> window = NoticeWindow(1)
     >>> window.push(np.array([0.5])), window.push(np.array([0.5]))
     (None, None)
-    >>> window.churn_probability().tolist()
+    >>> window.churn_probability().round(6).tolist()
     [0.75]
     """
 

@@ -30,7 +30,7 @@ RETRY_FAILURE_RATE = 0.35
 # a month's moves balance for the stock's mix of about 50, 35 and 15 %, so that the mix stays
 UPGRADE_RATES = (0.021, 0.009, 0.0)
 DOWNGRADE_RATES = (0.0, 0.03, 0.021)
-WEEKDAY_USAGE = (0.90, 0.88, 0.88, 0.90, 0.98, 1.22, 1.24)  # Monday first; mean 1
+WEEKDAY_USAGE = (0.93, 0.91, 0.91, 0.93, 0.98, 1.16, 1.18)  # Monday first; mean 1
 WEEKDAY_SUPPORT = (1.50, 1.30, 1.25, 1.20, 1.15, 0.35, 0.25)
 
 
@@ -86,18 +86,18 @@ _DRIFTED = replace(
 )
 _OTHER_REASONS = replace(
     _STEADY,
-    effects=replace(
-        _STEADY.effects,
-        intercept=-6.9,
-        usage=-0.25,
-        trend=0.0,
-        recency=-0.3,
-        complaint=0.1,
-        failure=0.1,
+    effects=Effects(
+        intercept=-6.45,
+        usage=0.2,
+        trend=0.1,
+        recency=0.0,
+        complaint=0.3,
+        failure=0.3,
         downgrade=0.0,
-        newness=-0.5,
-        price=1.0,
-        channel=(0.2, -0.3, 0.45, -0.4),
+        newness=-0.6,
+        price=1.8,
+        channel=(0.5, -0.5, 0.8, -0.7),
+        region=(0.4, -0.4, 0.2, -0.2),
     ),
 )
 _CHANGED = {"drift": _DRIFTED, "concept": _OTHER_REASONS}

@@ -17,9 +17,15 @@ payment_days as (
     where date < cast(getvariable('as_of') as date)
 )
 
+-- greatest and least skip nulls: with either feed empty, comparing is what makes the answer null
 select
-    case when payment_days.first_day is not null then greatest(usage_days.first_day, payment_days.first_day) end
-        as first_day,
-    case when payment_days.last_day is not null then least(usage_days.last_day, payment_days.last_day) end as last_day
+    case
+        when usage_days.first_day >= payment_days.first_day then usage_days.first_day
+        when usage_days.first_day < payment_days.first_day then payment_days.first_day
+    end as first_day,
+    case
+        when usage_days.last_day <= payment_days.last_day then usage_days.last_day
+        when usage_days.last_day > payment_days.last_day then payment_days.last_day
+    end as last_day
 from usage_days
 cross join payment_days

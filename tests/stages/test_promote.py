@@ -54,7 +54,7 @@ def test_a_clearly_better_challenger_does(lake: Path) -> None:
     relaxed = (
         "stage.gates.auc_floor.minimum=0.5",
         "stage.gates.champion.kind=non_inferior",
-        "+stage.gates.champion.margin=0.5",
+        "+stage.gates.champion.margin=0.49",
     )
     done(*PROMOTE, *relaxed, root=lake)
     assert champion(lake) == 2
@@ -90,7 +90,7 @@ def test_a_version_that_does_not_exist_is_named(lake: Path) -> None:
 
 
 def test_a_champion_trained_on_the_test_rows_refuses_the_comparison(lake: Path) -> None:
-    candidate(lake, "stage.dates=2025-04-01..2025-06-11/1mo")
+    candidate(lake, "stage.dates=2025-03-11..2025-05-11/1mo")
     ran = churn(*PROMOTE, root=lake)
     assert (ran.code, champion(lake)) == (3, 1)
     assert "the champion (version 1) was trained on the test dates" in ran.err
