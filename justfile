@@ -29,3 +29,7 @@ quick:
 lock:
     uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml -o requirements.txt
     uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt
+
+# The README's transcripts, after a change of what commands print
+readme:
+    {{bin}}/python -m tests.readme

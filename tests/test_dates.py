@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn.dates import add_months, parse_day, parse_dates, step_from
+from churn.dates import add_months, parse_dates, parse_day, step_from
 from churn.errors import SettingsError
 
 DAYS = st.dates(min_value=date(1900, 1, 1), max_value=date(2200, 1, 1))

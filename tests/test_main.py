@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     umask = os.umask(0o022)
     os.umask(umask)
@@ -53,7 +54,8 @@ def test_every_stage_is_found_by_its_name_three_times() -> None:
 def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
     heavy = "{'polars', 'duckdb', 'lightgbm', 'mlflow', 'sklearn', 'scipy', 'pandera', 'pyarrow'}"
     for arguments in (["--help"], ["stage=status", f"root={tmp_path}"]):
-        code = f"import sys; from churn.__main__ import main; main({arguments!r}); print(sorted({heavy} & set(sys.modules)))"
+        run = f"import sys; from churn.__main__ import main; main({arguments!r});"
+        code = f"{run} print(sorted({heavy} & set(sys.modules)))"
         ran = python("-c", code)
         assert ran.stdout.splitlines()[-1] == "[]", ran.stdout + ran.stderr
 

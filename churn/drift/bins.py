@@ -140,13 +140,17 @@ def freeze_bins(frame: pl.DataFrame, columns: Iterable[Column]) -> Bins:
     levels with under 1 % of the rows share one.
 
     Raises:
-        DataError: a column is missing, or is not of its declared type.
+        DataError: a column is missing, named twice, or not of its declared type.
 
     >>> bins = freeze_bins(pl.DataFrame({"plan": ["a", "b", None]}), [Column(name="plan", dtype="category")])
     >>> bins.columns[0].labels
     ('null', 'unseen levels', 'rare levels', '"a"', '"b"')
     """
-    return Bins(columns=tuple(_freeze(column, series_of(frame, column.name)) for column in columns))
+    frozen = tuple(_freeze(column, series_of(frame, column.name)) for column in columns)
+    twice = sorted({one.name for at, one in enumerate(frozen) if one.name in {other.name for other in frozen[:at]}})
+    if twice:
+        raise DataError(where="drift", found=f"named twice: {', '.join(twice)}", action="name each column once")
+    return Bins(columns=frozen)
 
 
 def series_of(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -47,7 +47,13 @@ class _Test:
 
     @property
     def tells(self) -> bool:
-        return self.effect is not None and self.effect.noise <= self.floor
+        return self.effect is not None and self.effect.noise <= self.floor and not self.straddles
+
+    @property
+    def straddles(self) -> bool:
+        """Whether the counts leave open on which side of the floor the distance lies."""
+        effect = self.effect
+        return effect is not None and effect.distance < self.floor <= effect.distance + effect.error
 
     def matters_among(self, significant: Collection[float]) -> bool:
         effect = self.effect
@@ -193,6 +199,8 @@ def _unmoved_reason(one: _Judged, *, limits: DriftLimits, floor: float) -> str:
         return f"{drift.column}: {drift.rows_then:,} rows then, {drift.rows_now:,} now: nothing to compare"
     if not one.tests[0].tells:
         return f"{drift.column}: {drift.rows_now:,} rows cannot tell PSI {plain(floor)} from chance"
+    if any(test.straddles for test in one.tests):
+        return f"{drift.column}: the reference's counts are too coarse to tell KS {plain(limits.ks)}"
     if not one.told:
         return f"{drift.column}: too few values to tell KS {plain(limits.ks)} from chance"
     ks = f", KS {plain(drift.ks.distance)}" if drift.ks else ""

@@ -28,6 +28,21 @@ class Outcome:
     table: Table | None = None
 
 
+def dates_done(verb: str, *, done: int, total: int) -> str:
+    """Returns how many of a run's dates were worked on, and what became of the others.
+
+    >>> dates_done("scored", done=1, total=3)
+    'scored 1 of 3 dates, 2 were there already for the same inputs'
+    >>> dates_done("scored", done=0, total=1)
+    'nothing to do, 1 of 1 dates was there already for the same inputs'
+    """
+    there = total - done
+    was = f"{'was' if there == 1 else 'were'} there already for the same inputs"
+    if not done:
+        return f"nothing to do, {there} of {total} dates {was}"
+    return f"{verb} {done} of {total} dates" + (f", {there} {was}" if there else "")
+
+
 def show(outcome: Outcome) -> None:
     """Prints the outcome on standard output; plain text where that is no terminal."""
     from rich.console import Console

@@ -113,4 +113,7 @@ def _scored_chunks(doors: Doors, champion: Champion, day: date) -> Iterator[pl.D
     scores = doors.lake.path(doors.partition("predictions", day)) / "scores.parquet"
     rows = doors.settings.resources.chunk_rows
     for chunk, scored in zip(read_chunks(features, rows=rows), read_chunks(scores, rows=rows), strict=True):
+        if not chunk[champion.bundle.key].equals(scored[champion.bundle.key]):
+            action = f"python -m churn stage=score dataset={doors.settings.dataset.name} date={day}"
+            raise DataError(where=str(scores), found="other customers than in the features", action=action)
         yield chunk.with_columns(scored[champion.bundle.score_name])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.labelled import require_days
-from churn.reports.outcome import Outcome
+from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(settings: Settings) -> Outcome:
     rows = {day: doors.lake.manifest(doors.partition("features", day)) for day in settings.dates}
     total = sum(manifest.rows for manifest in rows.values() if manifest)
     return Outcome(
-        headline=f"features {settings.dataset.name}: built {len(built)} of {len(settings.dates)} dates",
+        headline=f"features {settings.dataset.name}: {dates_done('built', done=len(built), total=len(settings.dates))}",
         figures={
             "rows": f"{total:,} (one per {doors.dataset.key} and date)",
             "features": f"{len(doors.dataset.features)}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from churn.champion import Champion, require_champion
 from churn.doors import Doors
-from churn.reports.outcome import Outcome
+from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
 from churn.stores.lake import Manifest, Partition
 
@@ -29,7 +29,7 @@ def run(settings: Settings) -> Outcome:
     built = [day for day in settings.dates if _publish(doors, champion, day)]
     last = doors.lake.manifest(doors.partition("predictions", settings.dates[-1]))
     return Outcome(
-        headline=f"score {settings.dataset.name}: scored {len(built)} of {len(settings.dates)} dates",
+        headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(settings.dates))}",
         figures={
             "rows": f"{last.rows if last else 0:,} customers on {settings.dates[-1]}",
             "segments": _segments(last),

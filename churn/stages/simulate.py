@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from churn.doors import Doors
 from churn.errors import DataError, SettingsError
-from churn.reports.outcome import Outcome
+from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings, SimulateStage
 from churn.stores.lake import Lake, Partition, fingerprint
 
@@ -34,7 +34,7 @@ def run(settings: Settings) -> Outcome:
     _refuse_mixture(lake, settings, inputs)
     written = _simulate(lake, settings, stage=stage, inputs=inputs)
     return Outcome(
-        headline=f"simulate: {written} of {len(settings.dates)} raw days written, the rest was there",
+        headline=f"simulate: {dates_done('wrote', done=written, total=len(settings.dates))}",
         figures={
             "scenario": stage.business.scenario,
             "days": f"{first} to {last}",

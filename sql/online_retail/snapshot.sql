@@ -37,7 +37,7 @@ recent_invoices as (
 recent_totals as (
     select
         customer_id,
-        first(country order by age_days, invoice desc) filter (where is_purchase) as country,
+        first(country order by age_days asc, invoice desc) filter (where is_purchase) as country,
         count(*) filter (where is_purchase and age_days <= 30) as purchases_30d,
         count(*) filter (where is_purchase and age_days <= 90) as purchases_90d,
         count(*) filter (where is_purchase) as purchases_180d,

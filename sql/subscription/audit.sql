@@ -1,6 +1,6 @@
 -- grain: one row of counts over the rows before as_of (feeds: of the 90 days before it), for a person to look at
--- last_day is the day before as_of. Should be 0: customers_signed_up_twice, duplicate_payments, payments_without_amount, usage_without_minutes,
--- usage_repeated_last_day (equal to a row of the day before; chance makes a few) and unknown_customers_90d.
+-- last_day is the day before as_of. Should be 0: customers_signed_up_twice, duplicate_payments,
+-- payments_without_amount, usage_without_minutes, usage_repeated_last_day (equal to a row of the day before; chance makes a few) and unknown_customers_90d.
 with
 recent_usage as (
     select
@@ -89,7 +89,7 @@ payment_totals as (
         count(*) as payment_rows_90d,
         count(*) filter (where status = 'failed') as failed_payments_90d,
         count(*) filter (where amount_cents is null) as payments_without_amount,
-        count(*) - count(distinct (customer_id, date)) as duplicate_payments
+        count(*) - count(distinct row(customer_id, date)) as duplicate_payments
     from recent_payments
 ),
 

@@ -5,8 +5,8 @@ with
 aged_usage as (
     select
         customer_id,
-        cast(sessions as bigint) as sessions,
-        cast(minutes as bigint) as minutes,
+        cast(sessions as integer) as sessions,
+        cast(minutes as integer) as minutes,
         isodow(date) >= 6 as is_weekend,
         cast(getvariable('as_of') as date) - date as age_days
     from usage
@@ -39,7 +39,7 @@ payment_totals as (
     select
         customer_id,
         sum(cast(amount_cents as bigint)) filter (where status = 'paid') as total_spend_cents,
-        count(distinct date) filter (where status = 'paid' and amount_cents is not null) as months_active
+        count(*) filter (where status = 'paid' and amount_cents is not null) as months_active
     from payments
     where date < cast(getvariable('as_of') as date)
     group by customer_id

@@ -142,15 +142,15 @@ def test_two_equal_lines_of_the_overlap_are_one_overlap_and_one_duplicate(shop: 
 
 
 def test_the_overlap_starts_with_the_later_files_first_day_not_its_first_minute(shop: Shop) -> None:
-    morning, noon = Line(age=2, clock=time(8, 0)), Line(age=2)
-    audit = shop(earlier=[morning, noon], later=[noon]).audit(D)
+    midnight, noon = Line(age=2, clock=time(0, 0)), Line(age=2)
+    audit = shop(earlier=[midnight, noon], later=[noon]).audit(D)
     assert (audit["overlap_lines"], audit["overlap_lines_unmatched"], audit["lines_kept"]) == (2, 1, 1)
 
 
 def test_a_line_of_the_overlap_that_the_later_file_lacks_is_counted_but_for_its_description(shop: Shop) -> None:
     known, unknown = Line(age=2, description=None), Line(age=2, description="Unknown")
-    source = shop(earlier=[known, Line(age=1, invoice="500009")], later=[unknown])
-    assert source.audit(D)["overlap_lines_unmatched"] == 1
+    source = shop(earlier=[known, known, Line(age=1, invoice="500009")], later=[unknown])
+    assert source.audit(D)["overlap_lines_unmatched"] == 2
 
 
 def test_before_the_later_file_has_a_day_the_earlier_one_is_read_alone(shop: Shop) -> None:
@@ -203,6 +203,11 @@ def test_a_cancellation_lowers_spend_and_is_no_purchase(shop: Shop) -> None:
     assert (found["spend_30d"], found["largest_invoice_180d"]) == (15.0, 25.0)
     assert (found["purchases_180d"], found["purchase_days_180d"], found["recency_days"]) == (1, 1, 20)
     assert (found["products_180d"], found["units_per_line_180d"], found["cancellation_share_180d"]) == (1, 10.0, 0.5)
+
+
+def test_a_negative_quantity_cancels_without_the_letter_c(shop: Shop) -> None:
+    source = shop(later=[Line(age=20, quantity=10), Line(age=5, invoice="500002", quantity=-4)])
+    assert (_feature(source, "cancellation_share_180d"), _feature(source, "spend_180d")) == (0.5, 6.0)
 
 
 def test_spend_is_negative_where_an_old_purchase_is_cancelled(shop: Shop) -> None:
@@ -282,25 +287,33 @@ def test_a_window_of_n_days_ends_with_age_n(shop: Shop, name: str, last_age: int
     assert _feature(shop(later=[yesterday, inside, outside]), name) == 2
 
 
+@pytest.mark.parametrize(("ages", "months"), [((1, 30), 1), ((30, 31), 2), ((1, 180), 2)])
+def test_a_month_is_30_days_back_from_the_date(shop: Shop, ages: tuple[int, ...], months: int) -> None:
+    assert (
+        _feature(shop(later=[Line(age=age, invoice=str(500_000 + age)) for age in ages]), "active_months_180d")
+        == months
+    )
+
+
 def test_the_rhythm_of_a_customer_worked_by_hand(shop: Shop) -> None:
-    ages = [10, 10, 40, 100, 310]
+    ages = [10, 10, 40, 60, 120, 310]
     found = _features(shop(later=[Line(age=age, invoice=str(500_000 + n)) for n, age in enumerate(ages)]))
     expected = {
         "recency_days": 10,
         "tenure_days": 310,
         "last_gap_days": 30,
-        "longest_gap_days": 210,
-        "mean_gap_days": 100.0,
-        "recency_to_mean_gap": 0.1,
-        "recency_to_longest_gap": 10 / 210,
+        "longest_gap_days": 190,
+        "mean_gap_days": 75.0,
+        "recency_to_mean_gap": 10 / 75,
+        "recency_to_longest_gap": 10 / 190,
         "purchases_30d": 2,
-        "purchases_90d": 3,
-        "purchases_180d": 4,
-        "purchases_90d_share": 0.75,
-        "purchase_days_180d": 3,
+        "purchases_90d": 4,
+        "purchases_180d": 5,
+        "purchases_90d_share": 0.8,
+        "purchase_days_180d": 4,
         "active_months_180d": 3,
         "earlier_purchase_days": 1,
-        "purchase_days_per_30d": 120 / 310,
+        "purchase_days_per_30d": 150 / 310,
     }
     assert found.select(*expected).row(0, named=True) == pytest.approx(expected)
 

@@ -20,9 +20,7 @@ CUSTOMERS = 1500
 @cache
 def simulated(scenario: Literal["steady", "drift", "concept"]) -> tuple[Day, ...]:
     """Returns the days from FIRST to LAST; what the scenario changes, it changes from CHANGE on."""
-    business = Business(
-        customers=CUSTOMERS, seed=11, scenario=scenario, change_date=CHANGE.isoformat(), fault=None
-    )
+    business = Business(customers=CUSTOMERS, seed=11, scenario=scenario, change_date=CHANGE.isoformat(), fault=None)
     return tuple(simulate(business, first=FIRST, last=LAST))
 
 

@@ -151,7 +151,9 @@ def test_weekends_see_more_use_and_fewer_contacts() -> None:
 
 def test_a_renewal_comes_every_thirty_days_and_a_failed_one_is_tried_once_more() -> None:
     days = simulated("steady")
-    paid = stacked(days, "payments").join(stacked(days, "customers").select("customer_id", "signup_date"), on="customer_id")
+    paid = stacked(days, "payments").join(
+        stacked(days, "customers").select("customer_id", "signup_date"), on="customer_id"
+    )
     age = (paid["date"] - paid["signup_date"]).dt.total_days()
     assert set(age.filter(paid["attempt"] == 1) % 30) == {0}
     assert set(age.filter(paid["attempt"] == 2) % 30) == {3}
