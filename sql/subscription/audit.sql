@@ -1,6 +1,7 @@
 -- grain: one row of counts over the rows before as_of (feeds: of the 90 days before it), for a person to look at
 -- last_day is the day before as_of. Should be 0: customers_signed_up_twice, duplicate_payments,
--- payments_without_amount, usage_without_minutes, usage_repeated_last_day (equal to a row of the day before; chance makes a few) and unknown_customers_90d.
+-- payments_without_amount, usage_without_minutes, usage_repeated_last_day (equal to a row of the day before;
+-- chance makes a few) and unknown_customers_90d.
 with
 recent_usage as (
     select

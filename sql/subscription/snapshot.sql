@@ -115,7 +115,7 @@ select
     cast(recent_payments.last_failure_age_days as bigint) as last_failure_age_days,
     cast(recent_payments.spend_cents_90d as bigint) as spend_cents_90d,
     cast(usage_totals.last_session_age_days as bigint) as last_session_age_days,
-    usage_totals.last_active_day_minutes,
+    cast(usage_totals.last_active_day_minutes as bigint) as last_active_day_minutes,
     coalesce(usage_totals.active_days_30d, 0) as active_days_30d,
     coalesce(usage_totals.active_days_90d, 0) as active_days_90d,
     cast(coalesce(usage_totals.sessions_7d, 0) as bigint) as sessions_7d,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import polars as pl
 
 from churn.simulation.business import Business
 from churn.simulation.days import Day, simulate
 
+Scenario: TypeAlias = Literal["steady", "drift", "concept"]
 FIRST = date(2025, 1, 1)
 CHANGE = date(2025, 5, 1)
 LAST = CHANGE + timedelta(days=35)
@@ -18,7 +19,7 @@ CUSTOMERS = 1500
 
 
 @cache
-def simulated(scenario: Literal["steady", "drift", "concept"]) -> tuple[Day, ...]:
+def simulated(scenario: Scenario) -> tuple[Day, ...]:
     """Returns the days from FIRST to LAST; what the scenario changes, it changes from CHANGE on."""
     business = Business(customers=CUSTOMERS, seed=11, scenario=scenario, change_date=CHANGE.isoformat(), fault=None)
     return tuple(simulate(business, first=FIRST, last=LAST))
