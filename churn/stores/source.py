@@ -47,6 +47,7 @@ class Source:
         self._tables, self._sql = dict(tables), sql
         self._settings: dict[str, Any] = {"threads": threads, "memory_limit": memory, "temp_directory": str(spill)}
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._views_before: date | None = None
 
     def snapshot(self, day: date, *, key: str, rows: int) -> Iterator[pl.DataFrame]:
         """Yields the rows of `snapshot.sql` at `day` in the order of the key, exactly `rows` at a time but the last."""
@@ -98,7 +99,10 @@ class Source:
             connection = self._connect()
             connection.execute("set variable as_of = ?::date", [day])
             connection.execute("set variable horizon_days = ?::integer", [horizon_days])
-            self._create_views(connection, day + timedelta(days=horizon_days or 0))
+            last = day + timedelta(days=horizon_days or 0)
+            if last != self._views_before:  # binding hundreds of files costs more than most queries
+                self._create_views(connection, last)
+                self._views_before = last
             yield connection.sql(f"from {_quoted(view)}" + (f" order by {_quoted(order)}" if order else ""))
 
     def _connect(self) -> duckdb.DuckDBPyConnection:

@@ -362,16 +362,14 @@ def test_a_snapshot_holds_whole_numbers_text_and_flags_and_nothing_protected(tmp
         if column not in ("customer_id", "date")
     ],
 )
-@pytest.mark.parametrize("typed", [True, False])
-def test_a_column_gone_null_crashes_no_sql(name: str, column: str, typed: bool, tmp_path: Path) -> None:
+def test_a_column_gone_null_crashes_no_sql(name: str, column: str, tmp_path: Path) -> None:
     tables = one_customer(
         payments=rows([40, 10], plan="basic", amount_cents=999, status="paid", attempt=1),
         usage=rows([40, 10], sessions=1, minutes=10),
         support_contacts=rows([40, 10], topic="billing"),
         cancellations=rows([-10], reason="price"),
     )
-    dtype = tables[name].schema[column] if typed else pl.Null
-    tables[name] = tables[name].with_columns(pl.lit(None, dtype=dtype).alias(column))
+    tables[name] = tables[name].with_columns(pl.lit(None).alias(column))
     found = source(tables, tmp_path)
     assert sum(part.height for part in found.snapshot(D, key="customer_id", rows=10)) == 1
     assert found.labels(D, key="customer_id", horizon_days=30)["label"].to_list() == [1]
