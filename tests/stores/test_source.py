@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -211,7 +211,7 @@ def test_a_folder_without_sql_says_what_belongs_there(shop: Shop) -> None:
 @pytest.mark.parametrize("ask", ["snapshot", "fingerprints", "coverage"])
 def test_a_raw_table_without_a_file_is_named_with_its_pattern(shop: Shop, ask: str) -> None:
     source = shop.source(leavers="elsewhere/*.parquet")
-    questions = {
+    questions: dict[str, Callable[[], object]] = {
         "snapshot": lambda: snapshot(source),
         "fingerprints": lambda: source.fingerprints(DAY),
         "coverage": lambda: source.coverage(DAY),
@@ -260,7 +260,7 @@ def test_the_day_is_bound_for_every_question(shop: Shop, view: str) -> None:
     bound = "case when getvariable('as_of') is null then error('as_of is not bound') else getvariable('as_of') end"
     shop.write_sql({view: f"select {bound} as customer_id, {bound} as last_day"})
     source, answer = shop.source(), (DAY, DAY)
-    found = {
+    found: dict[str, Callable[[], object]] = {
         "snapshot": lambda: snapshot(source).row(0),
         "labels": lambda: source.labels(DAY, key="customer_id", horizon_days=7).row(0),
         "audit": lambda: tuple(source.audit(DAY).values()),

@@ -1,0 +1,347 @@
+"""The versions and the champion, on a real MLflow over SQLite; what is stored is read back with sqlite3 alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+
+from churn.errors import SettingsError, TryAgainError
+from churn.stores.registry import Candidate, Registered, Registry
+
+ROWS = np.arange(80.0).reshape(40, 2)
+FILES = {"model.txt": b"tree\r\nend\n\n", "reference.parquet": bytes(range(256)), "empty": b"", "sums.json": b"{}"}
+
+# LightGBM takes seconds to import and has no part in creating a database, so the four register a stand-in for its model.
+FOUR_AT_ONCE = """
+import multiprocessing, sys
+from pathlib import Path
+import mlflow.store.tracking.sqlalchemy_store
+from churn.stores import registry
+
+def plain_model(candidate, folder):
+    folder.mkdir()
+    (folder / "MLmodel").write_text("")
+
+def register(number, folder, start):
+    candidate = registry.Candidate(
+        fingerprint=str(number), run_name="race", files={"number": bytes([number])}, booster=None, inputs=(),
+        parameters={}, metrics={},
+    )
+    store = registry.Registry(folder=Path(folder), uri=None, model=f"race-{number}", experiment="churn")
+    start.wait()
+    store.register(candidate)
+
+if __name__ == "__main__":
+    registry._write_plain_model = plain_model
+    context = multiprocessing.get_context("fork")
+    start = context.Barrier(4)
+    racers = [context.Process(target=register, args=(number, sys.argv[1], start)) for number in range(4)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    sys.exit(sum(racer.exitcode != 0 for racer in racers))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry that four processes created at the same instant; each test has a model of its own in it."""
+    folder = tmp_path_factory.mktemp("registry") / "registry"
+    code = folder.parent / "four_at_once.py"
+    code.write_text(FOUR_AT_ONCE)
+    race = subprocess.Popen([sys.executable, "-W", "ignore", str(code), str(folder)], stderr=subprocess.PIPE, text=True)
+    import mlflow.lightgbm  # noqa: F401 - it takes as long as the race does, so both at once
+
+    _, errors = race.communicate(timeout=300)
+    assert race.returncode == 0, errors
+    return folder
+
+
+@pytest.fixture
+def registry(folder: Path, request: pytest.FixtureRequest) -> Registry:
+    return opened(folder, model=request.node.name)
+
+
+@pytest.fixture(scope="module")
+def booster() -> lgb.Booster:
+    parameters = {"verbose": -1, "min_data_in_leaf": 1, "num_threads": 1, "objective": "binary"}
+    data = lgb.Dataset(ROWS, np.arange(40) % 3 == 0, feature_name=["age", "visits"])
+    return lgb.train(parameters, data, num_boost_round=3)
+
+
+@pytest.fixture
+def candidate(booster: lgb.Booster) -> Candidate:
+    return Candidate(
+        fingerprint="f1",
+        run_name="2026-01-05",
+        files=FILES,
+        booster=booster,
+        inputs=("age", "visits"),
+        parameters={"num_leaves": "31"},
+        metrics={"auc": 0.8123456789012345},
+    )
+
+
+def opened(folder: Path, *, model: str = "m", experiment: str = "churn") -> Registry:
+    return Registry(folder=folder, uri=None, model=model, experiment=experiment)
+
+
+def stored(folder: Path, query: str, *values: object) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def decisions(folder: Path, model: str) -> dict[object, object]:
+    query = "select version, value from model_version_tags where name = ? and key = 'churn.decision'"
+    return {version: json.loads(str(value)) for version, value in stored(folder, query, model)}
+
+
+def model_folder(folder: Path, model: str) -> Path:
+    ((source,),) = stored(folder, "select source from model_versions where name = ?", model)
+    return Path(str(source).removeprefix("file://"))
+
+
+@contextmanager
+def answering(status: int, body: str, *, kind: str) -> Iterator[str]:
+    """The address of a server that gives one answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_before_anything_was_registered_all_answers_are_none_and_no_database_is_made(tmp_path: Path) -> None:
+    registry = opened(tmp_path / "registry")
+    assert (registry.champion(), registry.newest(), registry.trained_from("f1")) == (None, None, None)
+    with pytest.raises(SettingsError, match="no version 1") as caught:
+        registry.bundle_files(1)
+    assert caught.value.action == "there are: none"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_four_processes_that_create_the_database_at_once_all_register(folder: Path) -> None:
+    for number in range(4):
+        racer = opened(folder, model=f"race-{number}")
+        assert racer.newest() == racer.trained_from(str(number)) == 1
+        assert racer.bundle_files(1) == {"number": bytes([number])}
+    assert stored(folder, "select count(*) from experiments where name = 'churn'") == [(1,)]
+    assert {path.name for path in folder.iterdir()} <= {
+        "mlflow.db",
+        "mlflow.db-wal",
+        "mlflow.db-shm",
+        "artifacts",
+        ".lock",
+    }
+
+
+def test_a_model_that_was_never_registered_has_no_champion_in_a_database_of_others(registry: Registry) -> None:
+    assert (registry.champion(), registry.newest(), registry.trained_from("0")) == (None, None, None)
+
+
+def test_a_bundle_comes_back_byte_for_byte(folder: Path, registry: Registry, candidate: Candidate) -> None:
+    version = registry.register(candidate)
+    other = registry.register(replace(candidate, files={"model.txt": b"another"}))
+    assert (version, other) == (1, 2)
+    fresh = opened(folder, model=registry.model)
+    assert fresh.bundle_files(version) == FILES
+    assert fresh.bundle_files(other) == {"model.txt": b"another"}
+
+
+def test_the_newest_is_the_highest_number_and_not_the_last_in_the_alphabet(
+    registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 11):
+        assert registry.register(replace(candidate, fingerprint=f"f{number % 2}")) == number
+    assert registry.newest() == 10
+    assert (registry.trained_from("f0"), registry.trained_from("f1"), registry.trained_from("f")) == (10, 9, None)
+
+
+def test_a_registered_model_is_no_champion_until_it_is_called_one(registry: Registry, candidate: Candidate) -> None:
+    registry.register(candidate)
+    registry.record(1, decision={"promote": True})
+    assert registry.champion() is None
+
+
+def test_the_champion_is_the_last_that_was_called_one(folder: Path, registry: Registry, candidate: Candidate) -> None:
+    for number in (1, 2):
+        registry.register(replace(candidate, fingerprint=f"f{number}"))
+    for number in (1, 2, 1):
+        registry.set_champion(number)
+        assert registry.champion() == Registered(version=number, fingerprint=f"f{number}")
+    assert opened(folder, model=registry.model).champion() == Registered(version=1, fingerprint="f1")
+    assert registry.newest() == 2
+
+
+def test_a_decision_is_written_on_its_version_and_replaces_an_earlier_one(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    for _ in range(2):
+        registry.register(candidate)
+    long = {"promote": False, "reason": "é" * 20_000, "findings": {"floor": {"interval": [0.7, None]}}}
+    registry.record(1, decision={"promote": True})
+    registry.record(1, decision=long)
+    assert decisions(folder, registry.model) == {1: long}
+
+
+@pytest.mark.parametrize("number", [-1, 0, 2, 99])
+def test_a_version_that_does_not_exist_is_refused_with_those_that_do(
+    folder: Path, candidate: Candidate, number: int
+) -> None:
+    registry = opened(folder, model="one version")
+    if registry.newest() is None:
+        registry.register(candidate)
+    with pytest.raises(SettingsError, match=f"one version: no version {number}") as caught:
+        registry.bundle_files(number)
+    assert caught.value.action == "there are: 1"
+
+
+def test_the_run_shows_its_name_parameters_and_metrics(folder: Path, registry: Registry, candidate: Candidate) -> None:
+    registry.register(candidate)
+    ((run, name),) = stored(folder, "select run_id, run_name from model_versions left join runs on run_uuid = run_id "
+                            "where model_versions.name = ?", registry.model)  # fmt: skip
+    assert name == "2026-01-05"
+    assert stored(folder, "select key, value from params where run_uuid = ?", run) == [("num_leaves", "31")]
+    assert stored(folder, "select key, value from metrics where run_uuid = ?", run) == [("auc", 0.8123456789012345)]
+    assert stored(folder, "select status from runs where run_uuid = ?", run) == [("FINISHED",)]
+
+
+def test_artifacts_stand_at_an_absolute_place_wherever_the_command_was_run(
+    folder: Path, candidate: Candidate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    opened(Path(folder.name), model="relative", experiment="relative").register(candidate)
+    monkeypatch.chdir(tmp_path)
+    assert opened(folder, model="relative").bundle_files(1) == FILES
+    locations = stored(folder, "select name, artifact_location from experiments where name <> 'Default' order by name")
+    assert locations == [(name, (folder / "artifacts").as_uri()) for name in ("churn", "relative")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_mlflow_loads_the_model_and_predicts_the_same(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    import mlflow.lightgbm
+
+    registry.register(candidate)
+    path = model_folder(folder, registry.model)
+    loaded = mlflow.lightgbm.load_model(str(path))
+    assert loaded.predict(ROWS).tolist() == candidate.booster.predict(ROWS).tolist()
+    assert [column["name"] for column in json.loads(_signature_inputs(path))] == ["age", "visits"]
+
+
+def _signature_inputs(path: Path) -> str:
+    from mlflow.models import Model
+
+    return str(Model.load(str(path)).signature.to_dict()["inputs"])
+
+
+def test_no_artifact_is_a_pickle(folder: Path, registry: Registry, candidate: Candidate) -> None:
+    registry.register(candidate)
+    artifacts = model_folder(folder, registry.model).parent
+    found = {str(path.relative_to(artifacts)): path.read_bytes() for path in artifacts.rglob("*") if path.is_file()}
+    assert {"model/model.lgb", "model/MLmodel", "bundle/model.txt"} <= set(found)
+    assert {Path(name).suffix for name in found if name.startswith("model/")} <= {".lgb", ".yaml", ".txt", ""}
+    assert not any(content.startswith(b"\x80") or b"pickle" in content for content in found.values())
+
+
+def test_nothing_of_the_environment_enters_the_registry(
+    folder: Path, registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "DATABASE_URL"):
+        monkeypatch.setenv(name, "hunter2-and-more")
+    registry.register(candidate)
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert any(registry.model.encode() in content for content in files)
+    assert not any(b"hunter2-and-more" in content for content in files)
+
+
+ASK: dict[str, Callable[[Registry], object]] = {
+    "champion": lambda registry: registry.champion(),
+    "newest": lambda registry: registry.newest(),
+    "trained_from": lambda registry: registry.trained_from("f1"),
+    "bundle_files": lambda registry: registry.bundle_files(1),
+    "record": lambda registry: registry.record(1, decision={}),
+    "set_champion": lambda registry: registry.set_champion(1),
+}
+
+
+@pytest.mark.parametrize("question", ASK)
+def test_a_corrupt_database_is_to_be_tried_again_and_no_absence(tmp_path: Path, question: str) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(TryAgainError, match=r"mlflow\.db.*not a database") as caught:
+        ASK[question](opened(tmp_path))
+    assert caught.value.exit_code == 75
+
+
+@pytest.mark.parametrize("question", ["champion", "newest"])
+def test_a_database_cut_short_is_to_be_tried_again_and_no_absence(folder: Path, tmp_path: Path, question: str) -> None:
+    content = (folder / "mlflow.db").read_bytes()
+    (tmp_path / "mlflow.db").write_bytes(content[: len(content) // 2])
+    with pytest.raises(TryAgainError, match="malformed"):
+        ASK[question](opened(tmp_path, model="race-1"))
+
+
+def test_a_bundle_whose_files_are_gone_is_to_be_tried_again(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    registry.register(candidate)
+    shutil.rmtree(model_folder(folder, registry.model).with_name("bundle"))
+    with pytest.raises(TryAgainError, match=r"mlflow\.db"):
+        registry.bundle_files(1)
+
+
+@pytest.mark.parametrize("question", ASK)
+def test_a_server_that_refuses_is_to_be_tried_again_and_no_absence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    registry = Registry(folder=tmp_path / "registry", uri="http://127.0.0.1:9", model="m", experiment="e")
+    with pytest.raises(TryAgainError, match="Connection refused") as caught:
+        ASK[question](registry)
+    assert caught.value.where == "registry http://127.0.0.1:9"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, "<h1>not here</h1>"), (404, ""), (200, "<h1>log in</h1>"), (401, ""), (500, "")]
+)
+def test_a_server_that_is_no_registry_is_to_be_tried_again_and_no_absence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, body: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with answering(status, body, kind="text/html") as uri, pytest.raises(TryAgainError):
+        Registry(folder=tmp_path, uri=uri, model="m", experiment="e").champion()
+
+
+def test_a_server_that_knows_no_such_model_has_no_champion(tmp_path: Path) -> None:
+    body = '{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Registered Model with name=m not found"}'
+    with answering(404, body, kind="application/json") as uri:
+        assert Registry(folder=tmp_path, uri=uri, model="m", experiment="e").champion() is None
