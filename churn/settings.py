@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date as Day  # noqa: N812 - `date` is a field here
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -29,6 +29,7 @@ CONF = Path(__file__).parent.parent / "conf"
 SQL = Path(__file__).parent.parent / "sql"
 
 Positive = Annotated[int, Field(ge=1)]
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +187,16 @@ class Settings:
             where = f"stage={self.stage.name}"
             raise SettingsError(where=where, found=found, action="name one date, such as date=2026-01-05")
         return self.dates[0]
+
+    def stage_as(self, kind: type[S]) -> S:
+        """Returns the stage's own settings, typed; a stage that asks for another's is our bug.
+
+        Raises:
+            TypeError: the run is of another stage.
+        """
+        if not isinstance(self.stage, kind):
+            raise TypeError(f"settings of stage={self.stage.name} where {kind.__name__} was expected")
+        return self.stage
 
     def at(self, stage: Stage, day: str | None = None) -> Settings:
         """Returns the same settings for another stage, and another date where one is given."""

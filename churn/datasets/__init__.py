@@ -18,6 +18,5 @@ def load(name: str) -> Dataset:
     names = {module.name for module in pkgutil.iter_modules(__path__)} - {"dataset"}
     if name not in names:
         raise SettingsError(where=f"dataset={name}", found="no such dataset", action=did_you_mean(name, names))
-    found = importlib.import_module(f"{__name__}.{name}").DATASET
-    assert isinstance(found, Dataset)  # noqa: S101 - for the type checker
+    found: Dataset = importlib.import_module(f"{__name__}.{name}").DATASET
     return found

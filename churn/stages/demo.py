@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def run(settings: Settings) -> Outcome:
     """Returns what the loop came to: rows scored, champion, AUC beside the best achievable one, drift, files."""
-    stage = settings.stage
-    assert isinstance(stage, DemoStage)  # noqa: S101 - for the type checker
+    stage = settings.stage_as(DemoStage)
     simulate.run(settings.at(stage.simulate, stage.raw_days))
     train.run(settings.at(stage.train, stage.night))
     promoted = promote.run(settings.at(stage.promote, stage.night))

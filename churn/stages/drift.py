@@ -85,14 +85,8 @@ def _inputs(doors: Doors, champion: Champion, day: date) -> dict[str, str]:
         "features": features.content,
         "predictions": scores.content,
         "bundle": champion.bundle.fingerprint,
-        "limits": fingerprint(asdict(_stage(doors).limits)),
+        "limits": fingerprint(asdict(doors.settings.stage_as(DriftStage).limits)),
     }
-
-
-def _stage(doors: Doors) -> DriftStage:
-    stage = doors.settings.stage
-    assert isinstance(stage, DriftStage)  # noqa: S101 - for the type checker
-    return stage
 
 
 def _judge(doors: Doors, champion: Champion, day: date) -> tuple[DriftVerdict, int]:
@@ -102,7 +96,13 @@ def _judge(doors: Doors, champion: Champion, day: date) -> tuple[DriftVerdict, i
     bins, reference = from_parquet(champion.bundle.reference)
     current = profile(bins, _scored_chunks(doors, champion, day))
     watched = [entry.name for entry in champion.bundle.dictionary if entry.watched]
-    verdict = judge(reference, current, limits=_stage(doors).limits, watched=watched, score=champion.bundle.score_name)
+    verdict = judge(
+        reference,
+        current,
+        limits=doors.settings.stage_as(DriftStage).limits,
+        watched=watched,
+        score=champion.bundle.score_name,
+    )
     return verdict, current.rows
 
 

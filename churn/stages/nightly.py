@@ -13,8 +13,7 @@ from churn.stages import drift, features, score
 
 def run(settings: Settings) -> Outcome:
     """Publishes features, predictions and the drift verdict of every date."""
-    stage = settings.stage
-    assert isinstance(stage, NightlyStage)  # noqa: S101 - for the type checker
+    stage = settings.stage_as(NightlyStage)
     built = features.run(settings.at(stage.features))
     scored = score.run(settings.at(stage.score))
     watched = drift.run(settings.at(stage.drift))

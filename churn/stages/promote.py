@@ -40,8 +40,7 @@ def run(settings: Settings) -> Outcome:
 
 
 def _version(doors: Doors) -> int:
-    stage = doors.settings.stage
-    assert isinstance(stage, PromoteStage)  # noqa: S101 - for the type checker
+    stage = doors.settings.stage_as(PromoteStage)
     version = stage.version or doors.registry.newest()
     if version is None:
         action = f"python -m churn stage=train dataset={doors.settings.dataset.name} date={doors.settings.day}"
@@ -53,8 +52,7 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
     from churn.promotion.verdict import decide
     from churn.training.bundle import Bundle
 
-    stage, day = doors.settings.stage, doors.settings.day
-    assert isinstance(stage, PromoteStage)  # noqa: S101 - for the type checker
+    stage, day = doors.settings.stage_as(PromoteStage), doors.settings.day
     challenger = Bundle.from_files(doors.registry.bundle_files(version))
     dates = _test_dates(challenger, champion)
     rows = read_labelled(doors, dates, known_at=day)

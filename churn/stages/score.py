@@ -14,7 +14,7 @@ from churn.champion import Champion, require_champion
 from churn.doors import Doors
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
-from churn.stores.lake import Manifest, Partition
+from churn.stores.lake import Manifest
 
 if TYPE_CHECKING:
     from churn.stores.lake import Staging
@@ -58,22 +58,22 @@ def _publish(doors: Doors, champion: Champion, day: date) -> bool:
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        _write(doors, champion, features, staging=staging)
+        _write(doors, champion, day, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
     return True
 
 
-def _write(doors: Doors, champion: Champion, features: Partition, *, staging: Staging) -> None:
+def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:
     from churn.scoring.predictor import Predictor
     from churn.stores.parquet import ParquetWriter, read_chunks
 
-    resources, day = doors.settings.resources, features.day
-    assert day is not None  # noqa: S101 - for the type checker
+    resources = doors.settings.resources
     predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads)
     segments = dict.fromkeys((name for name, _ in champion.bundle.segments), 0)
     unseen: dict[str, int] = {}
+    features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
     with ParquetWriter(staging.path / "scores.parquet", predictor.schema) as writer:
-        for chunk in read_chunks(doors.lake.path(features) / "features.parquet", rows=resources.chunk_rows):
+        for chunk in read_chunks(features, rows=resources.chunk_rows):
             scored = predictor.predict(chunk, day=day)
             writer.write(scored)
             _add(segments, dict(scored["segment"].value_counts().iter_rows()))

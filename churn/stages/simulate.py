@@ -22,8 +22,7 @@ _DATASET = "subscription"
 
 def run(settings: Settings) -> Outcome:
     """Publishes `raw/subscription/date=D` and `truth/subscription/date=D` for every day of the range."""
-    stage, lake = settings.stage, Doors(settings).lake
-    assert isinstance(stage, SimulateStage)  # noqa: S101 - for the type checker
+    stage, lake = settings.stage_as(SimulateStage), Doors(settings).lake
     first, last = settings.dates[0], settings.dates[-1]
     if len(settings.dates) != (last - first).days + 1 or settings.dataset.name != _DATASET:
         found = f"dataset={settings.dataset.name} date={settings.date}"

@@ -13,8 +13,7 @@ _KINDS = ("features", "predictions", "drift")
 
 def run(settings: Settings) -> Outcome:
     """Returns a row a date, the newest last, and the champion's local copy."""
-    stage, doors = settings.stage, Doors(settings)
-    assert isinstance(stage, StatusStage)  # noqa: S101 - for the type checker
+    stage, doors = settings.stage_as(StatusStage), Doors(settings)
     dataset = settings.dataset.name
     days = sorted({day for kind in _KINDS for day in doors.lake.days(kind, dataset)})
     shown = days[-stage.last :]

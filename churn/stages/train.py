@@ -49,8 +49,7 @@ class Parts:
 
 def run(settings: Settings) -> Outcome:
     """Registers a candidate trained with what was known at `date`, unless the same one is registered already."""
-    stage, doors = settings.stage, Doors(settings)
-    assert isinstance(stage, TrainStage)  # noqa: S101 - for the type checker
+    stage, doors = settings.stage_as(TrainStage), Doors(settings)
     dates = _dates(doors, stage)
     split = stage.split.assign(dates, horizon_days=doors.dataset.horizon_days)
     for day in (*split.train, *split.calibration, *split.test):
@@ -94,8 +93,7 @@ def _read(doors: Doors, split: Split) -> Parts:
 
 
 def _lineage(settings: Settings, split: Split, parts: Parts) -> dict[str, Any]:
-    stage = settings.stage
-    assert isinstance(stage, TrainStage)  # noqa: S101 - for the type checker
+    stage = settings.stage_as(TrainStage)
     return {
         "code_version": churn.__version__,
         "dates": {part: [day.isoformat() for day in days] for part, days in asdict(split).items()},
@@ -175,8 +173,7 @@ def _reference(doors: Doors, test: Labelled, scores: npt.NDArray[Any]) -> bytes:
 def _candidate(settings: Settings, bundle: Bundle, trees: Trees, *, made_from: str) -> Candidate:
     from churn.stores.registry import Candidate
 
-    stage = settings.stage
-    assert isinstance(stage, TrainStage)  # noqa: S101 - for the type checker
+    stage = settings.stage_as(TrainStage)
     dates = bundle.lineage["dates"]
     parameters = {f"model.{name}": str(value) for name, value in asdict(settings.model).items()}
     return Candidate(

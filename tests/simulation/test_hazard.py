@@ -97,15 +97,20 @@ def test_a_newcomer_starts_with_an_empty_window_and_leaves_the_others_alone() ->
     assert window.churn_probability() == pytest.approx([0.19, 0.1])
 
 
-@pytest.fixture
-def one_day_of_decisions(monkeypatch: pytest.MonkeyPatch) -> list[Day]:
-    """A business in which everyone tosses a coin on one day, and nobody thinks of leaving on any other."""
+def with_coins(monkeypatch: pytest.MonkeyPatch, *decisions: date) -> list[Day]:
+    """Returns the days of a business where everyone tosses a coin on some days, and never thinks of leaving else."""
+    ordinals = {day.toordinal() for day in decisions}
 
     def coin(population: Population, *, day: int, market: Market) -> Array:
-        return np.full(len(population.plan), 0.5 if day == DECISION.toordinal() else 0.0)
+        return np.full(len(population.plan), 0.5 if day in ordinals else 0.0)
 
     monkeypatch.setattr(days, "hazard", coin)
-    return list(simulate(SMALL, first=FIRST, last=DECISION + timedelta(days=40)))
+    return list(simulate(SMALL, first=FIRST, last=DECISION + timedelta(days=60)))
+
+
+@pytest.fixture
+def one_day_of_decisions(monkeypatch: pytest.MonkeyPatch) -> list[Day]:
+    return with_coins(monkeypatch, DECISION)
 
 
 def test_a_decision_takes_effect_thirty_days_later_and_at_no_other_time(one_day_of_decisions: list[Day]) -> None:
@@ -131,3 +136,17 @@ def test_behaviour_does_not_change_between_decision_and_leaving(one_day_of_decis
     )
     means = dict(by_group.iter_rows())
     assert means[True] == pytest.approx(means[False], rel=0.35)
+
+
+def test_a_second_thought_does_not_postpone_leaving_and_a_newcomer_inherits_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ahead = {(day.day - DECISION).days: day for day in with_coins(monkeypatch, DECISION, DECISION + timedelta(days=29))}
+    left = {
+        after: day.tables["cancellations"].height for after, day in ahead.items() if day.tables["cancellations"].height
+    }
+    assert left.keys() == {30, 59}
+    assert 150 < left[30] < 250
+    assert ahead[30].truth["churn_probability"].to_list() == pytest.approx([0.75] * SMALL.customers)
+    next_day = ahead[31].truth["churn_probability"].round(6).value_counts().sort("churn_probability")
+    assert next_day.rows() == [(0.0, left[30]), (0.5, SMALL.customers - left[30])]
