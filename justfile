@@ -1,5 +1,5 @@
 # The recipes that CI runs. `just` comes with requirements-dev.txt.
-bin := env("VIRTUAL_ENV", justfile_directory() / ".venv") / "bin"
+bin := justfile_directory() / ".venv/bin"
 
 # All that has to hold before a change lands
 check: lint types layers sql test

@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ _GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
 log = logging.getLogger("churn")
 
 
-def main(arguments: list[str]) -> ExitCode:
+def main(arguments: list[str]) -> int:
     """Runs the command and returns its exit code; of a sweep's jobs the gravest."""
     if not arguments or {"-h", "--help"} & set(arguments):
         print(help_text())  # noqa: T201 - help is for standard output
@@ -42,10 +43,15 @@ def main(arguments: list[str]) -> ExitCode:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
     codes: list[ExitCode] = []
     try:
-        _compose_and_run(codes)
+        with tempfile.TemporaryDirectory() as folder:  # Hydra writes a sweep's settings down, secrets and all
+            sys.argv += [f"hydra.sweep.dir={folder}"] if {"-m", "--multirun"} & set(arguments) else []
+            _compose_and_run(codes)
     except ChurnError as error:
         _complain(error)
         codes.append(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped; whatever was published is whole", file=sys.stderr)  # noqa: T201
+        return 130
     return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
 
 
@@ -63,8 +69,9 @@ def help_text() -> str:
             *lines,
             "",
             f"datasets: {', '.join(_options('dataset'))}",
-            "dates:    2026-01-05, 2026-01-01..2026-01-31, 2026-01-01..2026-12-01/1mo",
-            "settings: --cfg job prints them all; the files in conf/ explain each",
+            "dates:    2026-01-05, 2026-01-01..2026-01-31, 2026-01-01..2026-12-01/1mo; train and promote take one,",
+            "          and where it is left out the day after the newest raw day",
+            "settings: stage=score --cfg job prints them all; the files in conf/ explain each",
             "exit:     " + ", ".join(f"{code} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
         ]
     )
@@ -82,13 +89,14 @@ def _compose_and_run(codes: list[ExitCode]) -> None:
     import hydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     def job(config: DictConfig) -> None:
         codes.append(_run(config))
 
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise _explained(error) from error
 
 
@@ -98,6 +106,7 @@ def _run(config: DictConfig) -> ExitCode:
     except ChurnError as error:
         _complain(error)
         return error.exit_code
+    os.environ.setdefault("POLARS_MAX_THREADS", str(settings.resources.threads))
     journal = _start_journal(settings)
     try:
         return _run_stage(settings)
@@ -193,9 +202,12 @@ class _LateFile(logging.FileHandler):
         self._folder = path.parent
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):  # a full or read-only disk must not hide the error that is being told
+        with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Says nothing: a log that cannot be written must not hide the error that is being told."""
 
 
 def _complain(error: ChurnError, journal: Path | None = None) -> None:

@@ -6,12 +6,16 @@ files and `status` needs no registry.
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from churn.doors import Doors
-from churn.errors import DataError, SettingsError
+from churn.errors import DataError, LockedError, SettingsError
 from churn.stores.registry import Registered
 from churn.training.bundle import Bundle
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +54,11 @@ def require_champion(doors: Doors) -> Champion:
 
 
 def _inputs(registered: Registered) -> dict[str, str]:
-    return {"model_version": str(registered.version), "training": registered.fingerprint}
+    return {
+        "model_version": str(registered.version),
+        "training": registered.fingerprint,
+        "bundle": registered.bundle,
+    }
 
 
 def _kept(doors: Doors, registered: Registered) -> Bundle | None:
@@ -61,15 +69,25 @@ def _kept(doors: Doors, registered: Registered) -> Bundle | None:
         manifest = doors.lake.open(partition, made_by="stage=promote")
         folder = doors.lake.path(partition)
         return Bundle.from_files({name: (folder / name).read_bytes() for name in manifest.files})
-    except DataError:  # a damaged copy is no loss: the registry has the original
+    except DataError as error:
+        log.warning("the champion's copy is damaged and fetched again from the registry: %s", error.found)
         return None
 
 
 def _fetched(doors: Doors, registered: Registered) -> Bundle:
     files = doors.registry.bundle_files(registered.version)
     bundle = Bundle.from_files(files)
+    if bundle.fingerprint != registered.bundle:
+        where = f"registry {doors.registry.model} version {registered.version}"
+        found = "its bundle is not the one that was registered"
+        raise DataError(where=where, found=found, action="restore its artifacts, or promote another version")
+    with suppress(LockedError):  # another run keeps the same copy
+        _keep(doors, registered, files, bundle=bundle)
+    return bundle
+
+
+def _keep(doors: Doors, registered: Registered, files: dict[str, bytes], *, bundle: Bundle) -> None:
     with doors.lake.publish(doors.partition("champion"), inputs=_inputs(registered)) as staging:
         for name, content in files.items():
             (staging.path / name).write_bytes(content)
         staging.facts |= {"model_version": registered.version, "metrics": bundle.metrics}
-    return bundle

@@ -6,10 +6,9 @@ and `features` never imports MLflow.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.settings import SQL, Settings
@@ -19,6 +18,9 @@ if TYPE_CHECKING:
     from churn.datasets.dataset import Dataset
     from churn.stores.registry import Registry
     from churn.stores.source import Source
+
+
+_HERE = Path(__file__).parent
 
 
 class Doors:
@@ -62,11 +64,25 @@ class Doors:
             experiment=dataset.experiment,
         )
 
+    def code(self, *rooms: str) -> str:
+        """Returns a fingerprint of the sources of some rooms and of the dataset's declaration.
+
+        It stands among a partition's inputs, so that a changed formula makes what it computed stale.
+        """
+        files = [path for room in rooms for path in sorted((_HERE / room).glob("*.py"))]
+        files += [_HERE / "datasets" / f"{self.dataset.name}.py", _HERE / "stores" / "source.py"]
+        return fingerprint({str(path.relative_to(_HERE)): path.read_text() for path in files})
+
     @cached_property
-    def definition(self) -> str:
-        """A fingerprint of the code that says what the features are."""
-        names = ("churn.features.feature", "churn.features.table", f"churn.datasets.{self.dataset.name}")
-        return fingerprint({name: inspect.getsource(importlib.import_module(name)) for name in names})
+    def day(self) -> date:
+        """The one date of a run; where none is given, the day after the newest raw day."""
+        if self.settings.date is not None:
+            return self.settings.day
+        return self.source.coverage(date.max).last_day + timedelta(days=1)
+
+    def command(self, stage: str, day: date) -> str:
+        """Returns the command that a person types to run a stage for this dataset at a date."""
+        return f"python -m churn stage={stage} dataset={self.settings.dataset.name} date={day}"
 
     def partition(self, kind: str, day: date | None = None) -> Partition:
         """Returns the name of this dataset's partition of a kind at a date."""

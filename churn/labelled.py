@@ -42,18 +42,6 @@ def read_labelled(doors: Doors, dates: Sequence[date], *, known_at: date) -> Lab
     return Labelled(features=rows.drop("label"), labels=rows["label"].to_numpy(), inputs=inputs)
 
 
-def require_days(doors: Doors, day: date, *, needed_for: str) -> None:
-    """Returns nothing where the raw tables reach up to `day`, but for the dataset's `max_gap_days`.
-
-    Raises:
-        DataError: the last raw day lies further back.
-    """
-    last = doors.source.coverage(day).last_day
-    if last < day - timedelta(days=1 + doors.settings.dataset.max_gap_days):
-        found = f"the last raw day before {day} is {last}"
-        raise DataError(where=needed_for, found=found, action="load the missing days, or ask an earlier date")
-
-
 def _read(doors: Doors, day: date, known_at: date) -> tuple[pl.DataFrame, dict[str, str]]:
     key, horizon = doors.dataset.key, doors.dataset.horizon_days
     ripe = day + timedelta(days=horizon)
@@ -62,16 +50,25 @@ def _read(doors: Doors, day: date, known_at: date) -> tuple[pl.DataFrame, dict[s
         raise DataError(
             where=where, found=f"not ripe before {ripe}", action=f"use date={ripe} or later, or earlier rows"
         )
-    require_days(doors, ripe, needed_for=where)
+    _require_window(doors, ripe, known_at=known_at, where=where)
     partition = doors.partition("features", day)
-    manifest = doors.lake.open(partition, made_by=f"python -m churn stage=features date={day}")
+    manifest = doors.lake.open(partition, made_by=doors.command("features", day))
     features = read_table(doors.lake.path(partition) / "features.parquet")
+    doors.lake.require_unchanged(partition, manifest)
     labels = doors.source.labels(day, key=key, horizon_days=horizon)
-    rows = features.join(labels, on=key, how="inner", validate="1:1", maintain_order="left")
-    if not rows.height == features.height == labels.height:
+    rows = features.join(labels, on=key, how="inner", maintain_order="left")
+    if labels.height != features.height or not rows[key].equals(features[key]):
         found = f"{features.height:,} rows of features, {labels.height:,} labels, {rows.height:,} of them shared"
         raise DataError(where=where, found=found, action="make snapshot.sql and labels.sql take the same population")
     return rows, {str(partition): manifest.content, f"labels/{day}": _sha256(labels)}
+
+
+def _require_window(doors: Doors, ripe: date, *, known_at: date, where: str) -> None:
+    # A gap at the window's end may be the shop's closing days, or the end of the feed: days after it tell which.
+    last = doors.source.coverage(known_at).last_day
+    if last < ripe - timedelta(days=1):
+        found = f"its window ends on {ripe - timedelta(days=1)} and the raw days on {last}"
+        raise DataError(where=where, found=found, action="load the missing days, or use earlier dates")
 
 
 def _sha256(labels: pl.DataFrame) -> str:

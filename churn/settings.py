@@ -25,7 +25,6 @@ from churn.simulation.business import Business
 from churn.training.model import ModelSettings
 from churn.training.split import SplitPlan
 
-CONF = Path(__file__).parent.parent / "conf"
 SQL = Path(__file__).parent.parent / "sql"
 
 Positive = Annotated[int, Field(ge=1)]
@@ -46,6 +45,13 @@ class RegistrySettings:
     """Where MLflow stands; None is SQLite under the root."""
 
     uri: str | None
+
+    def __post_init__(self) -> None:
+        if self.uri and "@" in self.uri.partition("://")[2].partition("/")[0]:
+            action = (
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment, and leave them out here"
+            )
+            raise SettingsError(where="registry.uri", found="a user or password in the address", action=action)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +168,7 @@ _ONE_DATE = (TrainStage, PromoteStage)
 class Settings:
     """The whole configuration of one run."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     date: str | None
     root: Path
@@ -217,6 +223,7 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         raise _explained(error, plain, files) from error
     _check_dates(settings)
+    _check_root(settings.root)
     return dataclasses.replace(settings, root=settings.root.absolute())
 
 
@@ -228,9 +235,16 @@ def _check_dates(settings: Settings) -> None:
     if isinstance(stage, TrainStage) and stage.dates is not None:
         parse_dates(stage.dates)
     if isinstance(stage, _ONE_DATE):
-        _ = settings.day
+        _ = settings.day if settings.date is not None else None
     elif not isinstance(stage, _WITHOUT_DATE):
         _ = settings.dates
+
+
+def _check_root(root: Path) -> None:
+    strange = sorted(set(str(root.absolute())) & set("%?#*["))
+    if strange:
+        action = "choose a folder without %, ?, #, * and [, which mean something else in globs and database addresses"
+        raise SettingsError(where="root", found=f"{' '.join(strange)} in {root}", action=action)
 
 
 def _explained(error: ValidationError, raw: Mapping[str, Any], files: Mapping[str, str]) -> SettingsError:

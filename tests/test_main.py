@@ -91,6 +91,11 @@ def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
         (["stage=train", "date=2026-01-05", "stage.split.kind=random"], "stage.split", "by_time"),
         (["stage=promote", "date=2026-01-05", "stage.gates.auc_floor.kind=roc"], "stage.gates.auc_floor", "auc_floor"),
         (["stage=promote", "date=2026-01-05", "stage.version=0"], "stage.version=0", "greater"),
+        (["stage=drift", "date=2026-01-05", "stage.limits.psi=-1"], "psi=-1", "over 0"),
+        (["stage=drift", "date=2026-01-05", "stage.limits.drifted_share=30"], "drifted_share=30", "0.3 is 30 %"),
+        (["stage=score", "date=2026-01-05", "root=what%3f"], "root", "choose a folder"),
+        (["stage=score", "date=2026-01-05", "registry.uri=http://me:hunter2@host"], "registry.uri", "MLFLOW_TRACKING_"),
+        (["stage=score", "=3"], "command line", "--help"),
         (["stage=simulate", "date=2026-01-05", "stage.business.scenario=drift"], "change_date", "first day"),
     ],
 )
@@ -103,6 +108,7 @@ def test_a_mistake_is_answered_with_what_was_found_and_what_to_do(
     assert found in text
     assert action in text
     assert "Traceback" not in text
+    assert "hunter2" not in text
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,7 +23,9 @@ def _share(part: str, whole: str) -> pl.Expr:
 
 
 def _rank(plan: str) -> pl.Expr:
-    return pl.col(plan).replace_strict({name: rank for rank, name in enumerate(_PLANS)}, return_dtype=pl.Int64)
+    return pl.col(plan).replace_strict(
+        {name: rank for rank, name in enumerate(_PLANS)}, default=None, return_dtype=pl.Int64
+    )
 
 
 DATASET = Dataset(
@@ -53,7 +55,6 @@ DATASET = Dataset(
             meaning="paid since the first raw day, a month with a payment",
             minimum=0,
             maximum=60,
-            watched=False,
         ),
         Feature(
             name="support_contacts_30d",

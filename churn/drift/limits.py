@@ -5,7 +5,10 @@ The limits alone, in a file of their own: every command reads settings, and few 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from churn.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +25,13 @@ class DriftLimits:
     alpha: float
     drifted_share: float
     prediction_psi: float
+
+    def __post_init__(self) -> None:
+        effects = {"psi": self.psi, "ks": self.ks, "prediction_psi": self.prediction_psi}
+        wrong = [name for name, limit in effects.items() if not 0 < limit < math.inf]
+        wrong += [] if 0 < self.alpha < 1 else ["alpha"]
+        wrong += [] if 0 <= self.drifted_share < 1 else ["drifted_share"]
+        if wrong:
+            found = ", ".join(f"{name}={getattr(self, name)}" for name in wrong)
+            action = "choose effects over 0, alpha between 0 and 1, drifted_share from 0 to under 1 (0.3 is 30 %)"
+            raise SettingsError(where="stage.limits", found=found, action=action)

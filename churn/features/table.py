@@ -27,7 +27,7 @@ def build(rows: pl.DataFrame, *, key: str, features: Sequence[Feature], where: s
     [{'id': 7, 'spend': 2.5}]
     """
     _require_columns(rows, key=key, features=features, where=where)
-    computed = rows.select(key, *(feature.expr.alias(feature.name) for feature in features))
+    computed = pl.DataFrame([rows[key], *(_computed(rows, feature, where) for feature in features)])
     types: dict[str, type[pl.DataType]] = {key: pl.Int64} | {f.name: f.polars_type for f in features}
     return computed.with_columns(_publish(computed[name], types[name], where=where) for name in types)
 
@@ -44,8 +44,8 @@ def check_order(keys: pl.Series, previous: int | None, *, where: str) -> int | N
     >>> check_order(pl.Series([2, 3]), last, where="demo")
     Traceback (most recent call last):
     ...
-    churn.errors.DataError: demo: 1 key is not above the one before it; the first is 2 at row 0 of its chunk
-      do: let the SQL return one row per key, ordered by key
+    churn.errors.DataError: demo: 1 key is twice there; the first is 2 at row 0 of its chunk
+      do: look for it in the raw tables; the SQL has to return one row per key, ordered by key
     """
     if keys.null_count():
         raise _order_error(where, _count(keys.null_count(), "null"))
@@ -53,7 +53,8 @@ def check_order(keys: pl.Series, previous: int | None, *, where: str) -> int | N
     wrong = (keys <= before).fill_null(value=False).arg_true()
     if len(wrong):
         first = wrong[0]
-        count = _count(len(wrong), "not above the one before it")
+        twice = keys[first] == before[first]
+        count = _count(len(wrong), "twice there" if twice else "not above the one before it")
         raise _order_error(where, f"{count}; the first is {keys[first]} at row {first} of its chunk")
     return int(keys[-1]) if len(keys) else previous
 
@@ -69,6 +70,16 @@ def _require_columns(rows: pl.DataFrame, *, key: str, features: Sequence[Feature
             found="no column " + ", ".join(f"{column!r} ({reader} needs it)" for column, reader in missing.items()),
             action=f"add it to the dataset's SQL; {did_you_mean(next(iter(missing)), rows.columns)}",
         )
+
+
+def _computed(rows: pl.DataFrame, feature: Feature, where: str) -> pl.Series:
+    try:
+        return rows.select(feature.expr.alias(feature.name)).to_series()
+    except pl.exceptions.PolarsError as error:
+        found = f"feature {feature.name} cannot be computed ({type(error).__name__})"
+        raise DataError(
+            where=where, found=found, action="mend its expression, or the raw column that it reads"
+        ) from error
 
 
 def _publish(computed: pl.Series, dtype: type[pl.DataType], *, where: str) -> pl.Series:
@@ -91,4 +102,8 @@ def _count(keys: int, what: str) -> str:
 
 
 def _order_error(where: str, found: str) -> DataError:
-    return DataError(where=where, found=found, action="let the SQL return one row per key, ordered by key")
+    return DataError(
+        where=where,
+        found=found,
+        action="look for it in the raw tables; the SQL has to return one row per key, ordered by key",
+    )

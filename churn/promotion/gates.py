@@ -61,7 +61,8 @@ class AucFloor:
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the AUC held against the floor."""
         found = auc(evidence.labels, evidence.challenger)
-        answer = _against_floor(found.interval, self.minimum)
+        # no spread at all: a constant score, or an order too perfect for these rows to bound
+        answer = _against_floor(found.interval, self.minimum) if found.se > 0 else Answer.INSUFFICIENT
         reason = f"AUC {found.figure:.4f} on {found.n:,} rows, floor {self.minimum}"
         return _finding(self.kind, answer, found, limit=self.minimum, reason=reason)
 

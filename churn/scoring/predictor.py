@@ -14,16 +14,14 @@ import polars as pl
 from churn.errors import DataError
 from churn.scoring.segments import name_segments, percentiles
 from churn.training.bundle import Bundle
-from churn.training.fit import Trees
 
 
 class Predictor:
     """A bundle, loaded and ready: `model_version` is the registry's number that every row will carry."""
 
     def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int) -> None:
-        self._bundle, self._version, self._threads = bundle, model_version, num_threads
-        self._trees = Trees.load(bundle.model_text)
-        self._trees.require(bundle.encoding)
+        self._bundle, self._version = bundle, model_version
+        self._scorer = bundle.scorer(num_threads=num_threads)
 
     @property
     def schema(self) -> pl.Schema:
@@ -50,8 +48,7 @@ class Predictor:
             DataError: for a missing column, a key that is null or no Int64, or a score that is not a finite number.
         """
         _require_keys(frame, self._bundle.key)
-        matrix = self._bundle.encoding.matrix(frame)
-        raw = self._trees.raw_scores(matrix, num_threads=self._threads) if frame.height else np.empty(0)
+        raw = self._scorer.raw_scores(frame)
         score = self._bundle.calibrator.probabilities(raw)
         lost = int((~(np.isfinite(raw) & np.isfinite(score))).sum())
         if lost:

@@ -12,9 +12,10 @@ from churn.errors import DataError, ExitCode
 from churn.reports.outcome import Outcome
 from churn.settings import DemoStage, Settings
 from churn.stages import nightly, promote, simulate, train
-from churn.stores.lake import Partition
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from churn.stores.lake import Manifest
 
 
@@ -64,10 +65,19 @@ def _best_auc(doors: Doors, dates: list[str], day: date) -> float:
 
     from churn.labelled import read_labelled
     from churn.promotion.metrics import auc
+
+    key, parts = doors.dataset.key, []
+    for test in map(parse_day, dates):
+        rows = read_labelled(doors, [test], known_at=day)
+        labels = rows.features.select(key).with_columns(pl.Series("label", rows.labels))
+        parts.append(labels.join(_truth(doors, test), on=key, how="inner", maintain_order="left"))
+    rows_with_truth = pl.concat(parts)
+    return auc(rows_with_truth["label"].to_numpy(), rows_with_truth["churn_probability"].to_numpy()).figure
+
+
+def _truth(doors: Doors, day: date) -> pl.DataFrame:
     from churn.stores.parquet import read_table
 
-    tests = [parse_day(text) for text in dates]
-    rows = read_labelled(doors, tests, known_at=day)
-    truths = [Partition(kind="truth", dataset=doors.settings.dataset.name, day=test) for test in tests]
-    truth = pl.concat([read_table(doors.lake.path(partition) / "truth.parquet") for partition in truths])
-    return auc(rows.labels, truth["churn_probability"].to_numpy()).figure
+    partition = doors.partition("truth", day)
+    doors.lake.open(partition, made_by=f"python -m churn stage=simulate date=…{day}")
+    return read_table(doors.lake.path(partition) / "truth.parquet")

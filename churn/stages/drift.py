@@ -17,7 +17,7 @@ from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
 from churn.reports.outcome import Outcome, Table
 from churn.settings import DriftStage, Settings
-from churn.stores.lake import fingerprint
+from churn.stores.lake import Manifest, Partition, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> Outcome:
-    """Publishes `drift/<dataset>/date=D` for every date, and ends with exit code 5 where one of them alarms."""
+    """Publishes `drift/<dataset>/date=D` for every date; exit code 5 where one alarms, or cannot be told at all."""
     doors = Doors(settings)
     champion = require_champion(doors)
     for day in settings.dates:
@@ -36,7 +36,7 @@ def run(settings: Settings) -> Outcome:
     facts = {day: _facts(doors, day) for day in settings.dates}
     answer = worst(Answer(fact["answer"]) for fact in facts.values())
     return Outcome(
-        code=ExitCode.DRIFT_ALARM if answer is Answer.FAIL else ExitCode.OK,
+        code=ExitCode.DRIFT_ALARM if answer in {Answer.FAIL, Answer.INSUFFICIENT} else ExitCode.OK,
         headline=f"drift {settings.dataset.name}: {answer} over {len(facts)} nights against version {champion.version}",
         figures={"files": str(doors.lake.path(doors.partition("drift", settings.dates[-1])))},
         table=Table(
@@ -47,13 +47,14 @@ def run(settings: Settings) -> Outcome:
 
 
 def _facts(doors: Doors, day: date) -> dict[str, Any]:
-    manifest = doors.lake.open(doors.partition("drift", day), made_by=f"python -m churn stage=drift date={day}")
+    manifest = doors.lake.open(doors.partition("drift", day), made_by=doors.command("drift", day))
     return manifest.facts
 
 
 def _publish(doors: Doors, champion: Champion, day: date) -> None:
     partition = doors.partition("drift", day)
-    inputs = _inputs(doors, champion, day)
+    sources = _opened(doors, champion, day)
+    inputs = _inputs(doors, champion, sources)
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return
@@ -62,6 +63,8 @@ def _publish(doors: Doors, champion: Champion, day: date) -> None:
 
     with doors.lake.publish(partition, inputs=inputs) as staging:
         verdict, rows = _judge(doors, champion, day)
+        for source, manifest in sources.items():
+            doors.lake.require_unchanged(source, manifest)
         table = to_table(verdict)
         write_table(staging.path / "drift.parquet", table)
         staging.rows["drift.parquet"] = table.height
@@ -69,22 +72,24 @@ def _publish(doors: Doors, champion: Champion, day: date) -> None:
     log.info("%s: %s (%s)", partition, verdict.answer, verdict.reason)
 
 
-def _inputs(doors: Doors, champion: Champion, day: date) -> dict[str, str]:
-    dataset = f"dataset={doors.settings.dataset.name}"
-    features = doors.lake.open(
-        doors.partition("features", day), made_by=f"python -m churn stage=features {dataset} date={day}"
-    )
-    scores = doors.lake.open(
-        doors.partition("predictions", day), made_by=f"python -m churn stage=score {dataset} date={day}"
-    )
-    if scores.inputs["features"] != features.content or scores.facts["model_version"] != champion.version:
-        found = "the predictions were made from other features or by another version than the champion"
-        action = f"python -m churn stage=score {dataset} date={day}"
-        raise DataError(where=f"drift {doors.settings.dataset.name} {day}", found=found, action=action)
+def _opened(doors: Doors, champion: Champion, day: date) -> dict[Partition, Manifest]:
+    features, scores = doors.partition("features", day), doors.partition("predictions", day)
+    found = {
+        features: doors.lake.open(features, made_by=doors.command("features", day)),
+        scores: doors.lake.open(scores, made_by=doors.command("score", day)),
+    }
+    made_from = (found[scores].inputs["features"], found[scores].facts["model_version"])
+    if made_from != (found[features].content, champion.version):
+        what = "made from other features or by another version than the champion"
+        raise DataError(where=str(scores), found=what, action=f"run: {doors.command('score', day)}")
+    return found
+
+
+def _inputs(doors: Doors, champion: Champion, sources: dict[Partition, Manifest]) -> dict[str, str]:
     return {
-        "features": features.content,
-        "predictions": scores.content,
+        **{source.kind: manifest.content for source, manifest in sources.items()},
         "bundle": champion.bundle.fingerprint,
+        "code": doors.code("drift"),
         "limits": fingerprint(asdict(doors.settings.stage_as(DriftStage).limits)),
     }
 
@@ -114,6 +119,6 @@ def _scored_chunks(doors: Doors, champion: Champion, day: date) -> Iterator[pl.D
     rows = doors.settings.resources.chunk_rows
     for chunk, scored in zip(read_chunks(features, rows=rows), read_chunks(scores, rows=rows), strict=True):
         if not chunk[champion.bundle.key].equals(scored[champion.bundle.key]):
-            action = f"python -m churn stage=score dataset={doors.settings.dataset.name} date={day}"
+            action = f"run: {doors.command('score', day)}"
             raise DataError(where=str(scores), found="other customers than in the features", action=action)
         yield chunk.with_columns(scored[champion.bundle.score_name])

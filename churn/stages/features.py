@@ -6,13 +6,13 @@ file: training and scoring both read it, so there is no other feature code.
 
 from __future__ import annotations
 
+import itertools
 import logging
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from churn.doors import Doors
 from churn.errors import DataError
-from churn.labelled import require_days
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
 
@@ -55,7 +55,7 @@ def publish(doors: Doors, day: date) -> bool:
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
-    require_days(doors, day, needed_for=str(partition))
+    _require_raw_days(doors, day)
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, day, staging)
         staging.facts["audit"] = doors.source.audit(day)
@@ -64,9 +64,23 @@ def publish(doors: Doors, day: date) -> bool:
     return True
 
 
+def _require_raw_days(doors: Doors, day: date) -> None:
+    dataset, allowed = doors.dataset, doors.settings.dataset.max_gap_days
+    raw, present = doors.source.coverage(day), doors.source.partition_days(day)
+    where = f"features {dataset.name} {day}"
+    if raw.first_day > day - timedelta(days=dataset.history_days):
+        found = f"the raw days begin on {raw.first_day}, and features look {dataset.history_days} days back"
+        raise DataError(where=where, found=found, action="load earlier days, or ask a later date")
+    days = sorted({*present, raw.last_day, day})
+    for one, other in itertools.pairwise(days):
+        if (other - one).days > 1 + allowed:
+            found = f"no raw day between {one} and {other}"
+            raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
+
+
 def _inputs(doors: Doors, day: date) -> dict[str, str]:
     chunk_rows = str(doors.settings.resources.chunk_rows)
-    return doors.source.fingerprints(day) | {"definition": doors.definition, "chunk_rows": chunk_rows}
+    return doors.source.fingerprints(day) | {"code": doors.code("features"), "chunk_rows": chunk_rows}
 
 
 def _write(doors: Doors, day: date, staging: Staging) -> None:

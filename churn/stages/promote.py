@@ -43,7 +43,7 @@ def _version(doors: Doors) -> int:
     stage = doors.settings.stage_as(PromoteStage)
     version = stage.version or doors.registry.newest()
     if version is None:
-        action = f"python -m churn stage=train dataset={doors.settings.dataset.name} date={doors.settings.day}"
+        action = f"run: {doors.command('train', doors.day)}"
         raise SettingsError(where=f"registry {doors.registry.model}", found="no candidate yet", action=action)
     return version
 
@@ -52,7 +52,7 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
     from churn.promotion.verdict import decide
     from churn.training.bundle import Bundle
 
-    stage, day = doors.settings.stage_as(PromoteStage), doors.settings.day
+    stage, day = doors.settings.stage_as(PromoteStage), doors.day
     challenger = Bundle.from_files(doors.registry.bundle_files(version))
     dates = _test_dates(challenger, champion)
     rows = read_labelled(doors, dates, known_at=day)
@@ -65,13 +65,17 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
 
 
 def _test_dates(challenger: Bundle, champion: Champion | None) -> tuple[date, ...]:
-    dates = set(challenger.lineage["dates"]["test"])
+    tests = tuple(map(date.fromisoformat, challenger.lineage["dates"]["test"]))
     learned = champion.bundle.lineage["dates"] if champion else {"train": [], "calibration": []}
-    seen = dates & {*learned["train"], *learned["calibration"]}
+    days = [date.fromisoformat(day) for day in (*learned["train"], *learned["calibration"])]
+    seen = [test for test in tests if any(abs(test - day).days < challenger.horizon_days for day in days)]
     if champion and seen:
-        found = f"the champion (version {champion.version}) was trained on the test dates {', '.join(sorted(seen))}"
-        raise DataError(where="promote", found=found, action="train the challenger with a later test date")
-    return tuple(sorted(map(date.fromisoformat, dates)))
+        found = (
+            f"the champion (version {champion.version}) learned labels of the test dates {', '.join(map(str, seen))}"
+        )
+        action = f"train the challenger so that it tests at least {challenger.horizon_days} days after those"
+        raise DataError(where="promote", found=found, action=action)
+    return tests
 
 
 def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:
@@ -85,16 +89,12 @@ def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, 
 
 
 def _scores(bundle: Bundle, rows: Labelled, *, threads: int) -> npt.NDArray[Any]:
-    from churn.training.fit import Trees
-
-    trees = Trees.load(bundle.model_text)
-    trees.require(bundle.encoding)
-    return bundle.calibrator.probabilities(trees.raw_scores(bundle.encoding.matrix(rows.features), num_threads=threads))
+    return bundle.scorer(num_threads=threads).probabilities(rows.features)
 
 
 def _decision(doors: Doors, verdict: Verdict, champion: Champion | None, *, rows: Labelled) -> dict[str, Any]:
     return {
-        "date": doors.settings.day.isoformat(),
+        "date": doors.day.isoformat(),
         "champion": champion.version if champion else None,
         "rows": rows.inputs,
         **asdict(verdict),

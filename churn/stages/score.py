@@ -46,12 +46,12 @@ def _segments(manifest: Manifest | None) -> str:
 
 def _publish(doors: Doors, champion: Champion, day: date) -> bool:
     partition, features = doors.partition("predictions", day), doors.partition("features", day)
-    made_by = f"python -m churn stage=features dataset={doors.settings.dataset.name} date={day}"
-    manifest = doors.lake.open(features, made_by=made_by)
+    manifest = doors.lake.open(features, made_by=doors.command("features", day))
     inputs = {
         "features": manifest.content,
         "model_version": str(champion.version),
         "bundle": champion.bundle.fingerprint,
+        "code": doors.code("training", "scoring"),
         "chunk_rows": str(doors.settings.resources.chunk_rows),
     }
     if doors.lake.is_current(partition, inputs):
@@ -59,6 +59,7 @@ def _publish(doors: Doors, champion: Champion, day: date) -> bool:
         return False
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, champion, day, staging=staging)
+        doors.lake.require_unchanged(features, manifest)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
     return True
 
@@ -75,6 +76,7 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> 
     with ParquetWriter(staging.path / "scores.parquet", predictor.schema) as writer:
         for chunk in read_chunks(features, rows=resources.chunk_rows):
             scored = predictor.predict(chunk, day=day)
+            predictor.check(scored)
             writer.write(scored)
             _add(segments, dict(scored["segment"].value_counts().iter_rows()))
             _add(unseen, predictor.unseen(chunk))

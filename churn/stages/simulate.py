@@ -22,15 +22,17 @@ _DATASET = "subscription"
 
 def run(settings: Settings) -> Outcome:
     """Publishes `raw/subscription/date=D` and `truth/subscription/date=D` for every day of the range."""
-    stage, lake = settings.stage_as(SimulateStage), Doors(settings).lake
+    stage, doors = settings.stage_as(SimulateStage), Doors(settings)
+    lake = doors.lake
     first, last = settings.dates[0], settings.dates[-1]
     if len(settings.dates) != (last - first).days + 1 or settings.dataset.name != _DATASET:
         found = f"dataset={settings.dataset.name} date={settings.date}"
         raise SettingsError(
             where="simulate", found=found, action="simulate dataset=subscription over a range without a step"
         )
-    inputs = {"business": fingerprint(asdict(stage.business)), "first_day": first.isoformat()}
-    _refuse_mixture(lake, settings, inputs)
+    business = fingerprint(asdict(stage.business))
+    inputs = {"business": business, "first_day": first.isoformat(), "code": doors.code("simulation")}
+    _refuse_mixture(lake, inputs)
     written = _simulate(lake, settings, stage=stage, inputs=inputs)
     return Outcome(
         headline=f"simulate: {dates_done('wrote', done=written, total=len(settings.dates))}",
@@ -47,9 +49,9 @@ def _partitions(day: date) -> tuple[Partition, Partition]:
     return (Partition(kind="raw", dataset=_DATASET, day=day), Partition(kind="truth", dataset=_DATASET, day=day))
 
 
-def _refuse_mixture(lake: Lake, settings: Settings, inputs: dict[str, str]) -> None:
-    others = set(lake.days("raw", _DATASET)) - set(settings.dates)
-    strangers = [day for day in sorted(others) if not lake.is_current(_partitions(day)[0], inputs)]
+def _refuse_mixture(lake: Lake, inputs: dict[str, str]) -> None:
+    manifests = {day: lake.manifest(_partitions(day)[0]) for day in lake.days("raw", _DATASET)}
+    strangers = [day for day, manifest in manifests.items() if manifest and manifest.inputs != inputs]
     if strangers:
         found = f"{len(strangers)} raw days from {strangers[0]} to {strangers[-1]} belong to another business"
         raise DataError(

@@ -7,7 +7,7 @@ test rows are also the reference that percentiles and drift are measured against
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from churn.stores.registry import Candidate
     from churn.training.bundle import Bundle
-    from churn.training.encoding import Encoding
-    from churn.training.fit import Trees
+    from churn.training.scorer import Scorer
     from churn.training.split import Split
 
 log = logging.getLogger(__name__)
@@ -54,25 +53,31 @@ def run(settings: Settings) -> Outcome:
     split = stage.split.assign(dates, horizon_days=doors.dataset.horizon_days)
     for day in (*split.train, *split.calibration, *split.test):
         features.publish(doors, day)
-    parts = _read(doors, split)
-    lineage = _lineage(settings, split, parts)
+    with doors.lake.lock(doors.partition("training")):
+        return _train(doors, split)
+
+
+def _train(doors: Doors, split: Split) -> Outcome:
+    settings, parts = doors.settings, _read(doors, split)
+    lineage = _lineage(doors, split, parts)
     made_from = fingerprint(lineage)
     version = doors.registry.trained_from(made_from)
     if version is not None:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
         return Outcome(headline=headline)
     log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train))
-    bundle, trees = _make(doors, parts, lineage)
-    version = doors.registry.register(_candidate(settings, bundle, trees, made_from=made_from))
-    return _outcome(settings, bundle, split, version=version)
+    bundle = _make(doors, parts, lineage)
+    version = doors.registry.register(_candidate(settings, bundle, made_from=made_from))
+    return _outcome(doors, bundle, split, version=version)
 
 
 def _dates(doors: Doors, stage: TrainStage) -> tuple[date, ...]:
     if stage.dates is not None:
         return parse_dates(stage.dates)
-    dataset, day = doors.dataset, doors.settings.day
-    first = doors.source.coverage(day).first_day + timedelta(days=dataset.history_days)
-    newest = day - timedelta(days=dataset.horizon_days)
+    dataset, day = doors.dataset, doors.day
+    raw = doors.source.coverage(day)
+    first = raw.first_day + timedelta(days=dataset.history_days)
+    newest = raw.last_day + timedelta(days=1 - dataset.horizon_days)
     steps = (step_from(newest, stage.every, -count) for count in range(stage.at_most))
     dates = tuple(sorted(step for step in steps if step >= first))
     if not dates:
@@ -84,7 +89,7 @@ def _dates(doors: Doors, stage: TrainStage) -> tuple[date, ...]:
 
 
 def _read(doors: Doors, split: Split) -> Parts:
-    day = doors.settings.day
+    day = doors.day
     return Parts(
         train=read_labelled(doors, split.train, known_at=day),
         calibration=read_labelled(doors, split.calibration, known_at=day),
@@ -92,37 +97,29 @@ def _read(doors: Doors, split: Split) -> Parts:
     )
 
 
-def _lineage(settings: Settings, split: Split, parts: Parts) -> dict[str, Any]:
-    stage = settings.stage_as(TrainStage)
+def _lineage(doors: Doors, split: Split, parts: Parts) -> dict[str, Any]:
+    settings = doors.settings
     return {
         "code_version": churn.__version__,
+        "code": doors.code("features", "training", "drift", "promotion"),
         "dates": {part: [day.isoformat() for day in days] for part, days in asdict(split).items()},
         "inputs": parts.inputs,
         "model": asdict(settings.model),
-        "calibration": stage.calibration,
+        "calibration": settings.stage_as(TrainStage).calibration,
         "threads": settings.resources.threads,
     }
 
 
-def _make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> tuple[Bundle, Trees]:
+def _make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Bundle:
     from churn.training.bundle import Bundle, DictionaryEntry, score_grid
-    from churn.training.calibration import fit_calibrator
-    from churn.training.encoding import Encoding
-    from churn.training.fit import Trees, fit
 
-    dataset, settings = doors.dataset, doors.settings
-    threads = settings.resources.threads
-    encoding = Encoding.learn(dataset.features, parts.train.features)
-    matrix = encoding.matrix(parts.train.features)
-    text = fit(matrix, parts.train.labels, encoding=encoding, settings=settings.model, num_threads=threads)
-    trees = Trees.load(text)
-    raw = _raw_scores(trees, encoding, parts.calibration, threads=threads)
-    calibrator = fit_calibrator(lineage["calibration"], raw, parts.calibration.labels)
-    scores = calibrator.probabilities(_raw_scores(trees, encoding, parts.test, threads=threads))
-    bundle = Bundle(
+    dataset = doors.dataset
+    text, scorer = _fit(doors, parts, calibration=lineage["calibration"])
+    scores = scorer.probabilities(parts.test.features)
+    return Bundle(
         model_text=text,
-        encoding=encoding,
-        calibrator=calibrator,
+        encoding=scorer.encoding,
+        calibrator=scorer.calibrator,
         score_name=dataset.score,
         key=dataset.key,
         horizon_days=dataset.horizon_days,
@@ -133,11 +130,21 @@ def _make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> tuple[Bundle, 
         lineage=lineage,
         reference=_reference(doors, parts.test, scores),
     )
-    return bundle, trees
 
 
-def _raw_scores(trees: Trees, encoding: Encoding, part: Labelled, *, threads: int) -> npt.NDArray[Any]:
-    return trees.raw_scores(encoding.matrix(part.features), num_threads=threads)
+def _fit(doors: Doors, parts: Parts, *, calibration: str) -> tuple[str, Scorer]:
+    from churn.training.calibration import Identity, fit_calibrator
+    from churn.training.encoding import Encoding
+    from churn.training.fit import Trees, fit
+    from churn.training.scorer import Scorer
+
+    threads = doors.settings.resources.threads
+    encoding = Encoding.learn(doors.dataset.features, parts.train.features)
+    matrix = encoding.matrix(parts.train.features)
+    text = fit(matrix, parts.train.labels, encoding=encoding, settings=doors.settings.model, num_threads=threads)
+    bare = Scorer(encoding=encoding, trees=Trees.load(text), calibrator=Identity(), num_threads=threads)
+    raw = bare.raw_scores(parts.calibration.features)
+    return text, replace(bare, calibrator=fit_calibrator(calibration, raw, parts.calibration.labels))
 
 
 def _metrics(parts: Parts, scores: npt.NDArray[Any]) -> dict[str, float | int]:
@@ -170,33 +177,36 @@ def _reference(doors: Doors, test: Labelled, scores: npt.NDArray[Any]) -> bytes:
     return to_parquet(bins, profile(bins, [frame]))
 
 
-def _candidate(settings: Settings, bundle: Bundle, trees: Trees, *, made_from: str) -> Candidate:
+def _candidate(settings: Settings, bundle: Bundle, *, made_from: str) -> Candidate:
     from churn.stores.registry import Candidate
+    from churn.training.fit import Trees
 
     stage = settings.stage_as(TrainStage)
     dates = bundle.lineage["dates"]
     parameters = {f"model.{name}": str(value) for name, value in asdict(settings.model).items()}
     return Candidate(
         fingerprint=made_from,
+        bundle=bundle.fingerprint,
         run_name=stage.run_name,
         files=bundle.to_files(),
-        booster=trees.booster,
+        booster=Trees.load(bundle.model_text).booster,
         inputs=bundle.encoding.features,
         parameters=parameters | {f"dates.{part}": " ".join(days) for part, days in dates.items()},
         metrics=bundle.metrics,
     )
 
 
-def _outcome(settings: Settings, bundle: Bundle, split: Split, *, version: int) -> Outcome:
-    found = bundle.metrics
+def _outcome(doors: Doors, bundle: Bundle, split: Split, *, version: int) -> Outcome:
+    dataset, found = doors.settings.dataset, bundle.metrics
     return Outcome(
-        headline=f"train {settings.dataset.name}: registered version {version} of {settings.dataset.model_name}",
+        headline=f"train {dataset.name}: registered version {version} of {dataset.model_name}",
         figures={
             "trained on": f"{found['rows_train']:,} rows of {len(split.train)} dates to {split.train[-1]}",
             "calibrated on": f"{found['rows_calibration']:,} rows of {', '.join(map(str, split.calibration))}",
+            "left out": f"{len(split.left_out)} dates whose label windows reach into a later part",
             "tested on": f"{found['rows_test']:,} rows of {', '.join(map(str, split.test))}, out of time",
             "AUC": f"{found['auc_test']:.4f} (95 % {found['auc_test_low']:.4f} to {found['auc_test_high']:.4f})",
             "average precision": f"{found['average_precision_test']:.4f} (base rate {found['base_rate_test']:.4f})",
-            "next": f"python -m churn stage=promote dataset={settings.dataset.name} date={settings.day}",
+            "next": doors.command("promote", doors.day),
         },
     )

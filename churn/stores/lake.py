@@ -117,7 +117,7 @@ class Lake:
 
     def days(self, kind: str, dataset: str) -> tuple[date, ...]:
         """Returns the published dates of a kind, in order."""
-        found = (self.root / kind / dataset).glob(f"date=*/{MANIFEST}")
+        found = (self.root / kind / dataset).glob(f"date=????-??-??/{MANIFEST}")
         return tuple(sorted(date.fromisoformat(path.parent.name.removeprefix("date=")) for path in found))
 
     def manifest(self, partition: Partition) -> Manifest | None:
@@ -133,14 +133,21 @@ class Lake:
             return Manifest(files=files, **raw)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            found = error.strerror or str(error)
+            raise TryAgainError(
+                where=str(path), found=found, action="make it readable, or set another root="
+            ) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             action = f"delete the folder {path.parent} and run the stage again"
             raise DataError(where=str(path), found=f"not a manifest ({error})", action=action) from error
 
     def is_current(self, partition: Partition, inputs: Mapping[str, str]) -> bool:
-        """Returns whether the partition is there and was made from these very inputs."""
+        """Returns whether the partition is there, made from these very inputs, with no file gone or cut short."""
         manifest = self.manifest(partition)
-        return manifest is not None and manifest.inputs == dict(inputs)
+        if manifest is None or manifest.inputs != dict(inputs):
+            return False
+        return all(_has_size(self.path(partition) / name, file.bytes) for name, file in manifest.files.items())
 
     def open(self, partition: Partition, *, made_by: str) -> Manifest:
         """Returns the manifest after every file was seen to hold the bytes that it promises.
@@ -153,10 +160,20 @@ class Lake:
             raise DataError(where=str(partition), found="not published", action=f"run: {made_by}")
         for name, file in manifest.files.items():
             path = self.path(partition) / name
-            if not path.is_file() or path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
+            if not _has_size(path, file.bytes) or file_sha256(path) != file.sha256:
                 action = f"delete the folder {path.parent} and run: {made_by}"
                 raise DataError(where=str(path), found="missing, or not the bytes that were published", action=action)
         return manifest
+
+    def require_unchanged(self, partition: Partition, manifest: Manifest) -> None:
+        """Returns nothing where what was opened still stands; call it after reading, before publishing.
+
+        Raises:
+            TryAgainError: another run replaced the partition meanwhile.
+        """
+        if self.manifest(partition) != manifest:
+            found = "another run replaced it while it was read"
+            raise TryAgainError(where=str(partition), found=found, action="run the same command again")
 
     @contextmanager
     def publish(self, partition: Partition, *, inputs: Mapping[str, str]) -> Iterator[Staging]:
@@ -165,9 +182,11 @@ class Lake:
         Raises:
             LockedError: another run is making the same partition.
             TryAgainError: the disk or the file system refused.
+            DataError: a folder stands in its place that no run has published.
         """
         with _disk_errors(partition), self.lock(partition):
             target = self.path(partition)
+            _refuse_strangers(target)
             hidden = target.parent / f".staging-{target.name}"
             shutil.rmtree(hidden, ignore_errors=True)
             hidden.mkdir(parents=True)
@@ -187,7 +206,8 @@ class Lake:
             LockedError: another run holds it.
         """
         path = self.root / ".locks" / (str(partition).replace("/", "-") + ".lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with _disk_errors(partition):
+            path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -200,6 +220,16 @@ class Lake:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _refuse_strangers(target: Path) -> None:
+    if target.exists() and not (target / MANIFEST).exists():
+        found = f"it has no {MANIFEST}, so no run has published it"
+        raise DataError(where=str(target), found=found, action="move it away, or set another root=")
 
 
 def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging) -> Manifest:

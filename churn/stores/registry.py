@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,22 +27,27 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import RunInfo
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CHAMPION = "champion"
 _FINGERPRINT = "churn.fingerprint"
+_BUNDLE = "churn.bundle"
+_PERMANENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """What training hands over for registration.
 
-    `fingerprint` is that of all it was trained from; `run_name` is shown in MLflow, as are `parameters` and `metrics`.
+    `fingerprint` is that of all it was trained from, `bundle` that of its files. `run_name`, `parameters` and `metrics`
+    are shown in MLflow.
     `files` are the bundle's; `booster` is the LightGBM model that plain MLflow users load; `inputs` names its columns
     in order.
     """
 
     fingerprint: str
+    bundle: str
     run_name: str
     files: Mapping[str, bytes]
     booster: Any
@@ -52,10 +58,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """A version in the registry and the fingerprint of all that it was trained from."""
+    """A version in the registry, the fingerprint of all that it was trained from, and that of its bundle."""
 
     version: int
     fingerprint: str
+    bundle: str
 
 
 class Registry:
@@ -81,7 +88,7 @@ class Registry:
             return None
         with self._talk() as client:
             tags = client.get_model_version(self.model, str(version)).tags
-        return Registered(version=int(version), fingerprint=tags.get(_FINGERPRINT, ""))
+        return Registered(version=int(version), fingerprint=tags.get(_FINGERPRINT, ""), bundle=tags.get(_BUNDLE, ""))
 
     def newest(self) -> int | None:
         """Returns the highest version; None where nothing was registered."""
@@ -102,11 +109,10 @@ class Registry:
                 client.log_metric(run.run_id, name, figure)
             _write_files(candidate.files, Path(folder) / "bundle")
             _write_plain_model(candidate, Path(folder) / "model")
-            client.log_artifacts(run.run_id, folder)
+            source = f"{self._upload(client, run, Path(folder))}/model"
             client.set_terminated(run.run_id)
             self._create_model(client)
-            tags = {_FINGERPRINT: candidate.fingerprint}
-            source = f"{run.artifact_uri}/model"
+            tags = {_FINGERPRINT: candidate.fingerprint, _BUNDLE: candidate.bundle}
             return int(client.create_model_version(self.model, source, run.run_id, tags=tags).version)
 
     def bundle_files(self, number: int) -> dict[str, bytes]:
@@ -122,9 +128,12 @@ class Registry:
             there_are = f"there are: {', '.join(map(str, sorted(known))) or 'none'}"
             raise SettingsError(where=self.model, found=f"no version {number}", action=there_are)
         with self._talk() as client, tempfile.TemporaryDirectory() as folder:
-            root = client.get_run(str(known[number].run_id)).info.artifact_uri
-            path = mlflow.artifacts.download_artifacts(f"{root}/bundle", dst_path=folder)
-            return {file.name: file.read_bytes() for file in Path(path).iterdir()}
+            run = str(known[number].run_id)
+            path = self._artifacts(run) / "bundle"
+            if self._uri:
+                root = client.get_run(run).info.artifact_uri
+                path = Path(mlflow.artifacts.download_artifacts(f"{root}/bundle", dst_path=folder))
+            return {file.name: file.read_bytes() for file in path.iterdir()}
 
     def record(self, version: int, *, decision: Mapping[str, object]) -> None:
         """Writes a decision on the version, whatever its answer."""
@@ -156,9 +165,22 @@ class Registry:
         with self._talk() as client:
             return list(client.search_model_versions(f"name='{self.model}'", max_results=10_000))
 
+    def _upload(self, client: MlflowClient, run: RunInfo, folder: Path) -> str:
+        if self._uri:
+            client.log_artifacts(run.run_id, str(folder))
+            return str(run.artifact_uri)
+        # MLflow keeps the absolute path of the root's first place; a root that was moved or copied is another one.
+        target = self._artifacts(run.run_id)
+        shutil.copytree(folder, target)
+        return target.absolute().as_uri()
+
+    def _artifacts(self, run_id: str) -> Path:
+        return self._folder / "artifacts" / run_id / "artifacts"
+
     def _create_model(self, client: MlflowClient) -> None:
-        if self._registered_model() is None:
-            client.create_registered_model(self.model)
+        with self._lock():
+            if self._registered_model() is None:
+                client.create_registered_model(self.model)
 
     def _experiment_id(self, client: MlflowClient) -> str:
         with self._lock():
@@ -177,16 +199,24 @@ class Registry:
             if self._opened is None:
                 self._opened = self._open()
             yield self._opened
-        except (MlflowException, SQLAlchemyError) as error:
-            found = str(error).splitlines()[0]
+        except (MlflowException, SQLAlchemyError, OSError) as error:
+            where, found = (
+                f"registry {self._uri or self._database}",
+                (str(error) or type(error).__name__).splitlines()[0],
+            )
+            if getattr(error, "error_code", "") in _PERMANENT:
+                action = "see what the registry holds (mlflow ui), and what this command names"
+                raise SettingsError(where=where, found=found, action=action) from error
             action = "see that the registry is up and its disk is writable, then run the same command again"
-            raise TryAgainError(where=f"registry {self._uri or self._database}", found=found, action=action) from error
+            raise TryAgainError(where=where, found=found, action=action) from error
 
     def _open(self) -> MlflowClient:
         from mlflow import MlflowClient
 
         if self._uri:
             return MlflowClient(self._uri, registry_uri=self._uri)
+        if self._database.exists() and self._database.stat().st_size == 0:
+            raise OSError("the database is an empty file; restore it, or delete it to start anew")
         with self._lock():
             if not self._database.exists():
                 unborn = self._database.with_suffix(".unborn")

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from glob import glob
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from churn.errors import DataError
+from churn.errors import DataError, SettingsError
 from churn.stores.lake import file_sha256, fingerprint
 
 _HIVE_DAY = re.compile(r"/date=(\d{4}-\d{2}-\d{2})/")
@@ -78,6 +78,11 @@ class Source:
             )
         return Coverage(first_day=first, last_day=last)
 
+    def partition_days(self, day: date) -> tuple[date, ...]:
+        """Returns the dates before `day` that have a hive partition in any table; none where no table has any."""
+        found = {_hive_day(path) for name, pattern in self._tables.items() for path in _files(name, pattern, day)}
+        return tuple(sorted(date.fromisoformat(text) for text in found if text))
+
     def fingerprints(self, day: date) -> dict[str, str]:
         """Returns a fingerprint a raw table, over the files that can hold rows before `day`, and one of the SQL."""
         raw = {f"raw.{name}": fingerprint(_hashes(_files(name, path, day))) for name, path in self._tables.items()}
@@ -114,9 +119,9 @@ class Source:
         for name, path in self._tables.items():
             files = [str(file) for file in _files(name, path, last)]
             connection.read_parquet(files, hive_partitioning=True).create_view(name, replace=True)
-        texts = {path.stem: path.read_text() for path in self._sql_files()}
+        texts = {path.stem.lower(): path.read_text() for path in self._sql_files()}
         needs = {name: _tables_in(connection, text) & texts.keys() for name, text in texts.items()}
-        for name in TopologicalSorter(needs).static_order():
+        for name in _in_order(needs, self._sql):
             with _sql_errors(self._sql / f"{name}.sql"):
                 connection.execute(f"create or replace view {_quoted(name)} as {texts[name]}")
 
@@ -127,7 +132,7 @@ def _quoted(name: str) -> str:
 
 def _files(name: str, pattern: str, last: date) -> list[Path]:
     found = [Path(path) for path in sorted(glob(pattern))]  # noqa: PTH207 - Path.glob takes no absolute pattern
-    early = [path for path in found if not (match := _HIVE_DAY.search(str(path))) or match[1] < last.isoformat()]
+    early = [path for path in found if (_hive_day(path) or "") < last.isoformat()]
     if not early:
         raise DataError(
             where=f"raw table {name}",
@@ -135,6 +140,12 @@ def _files(name: str, pattern: str, last: date) -> list[Path]:
             action="load it, or mend dataset.tables",
         )
     return early
+
+
+def _hive_day(path: Path) -> str | None:
+    # the innermost one: a folder above the raw tables may be named after a date, too
+    days: list[str] = _HIVE_DAY.findall(str(path))
+    return days[-1] if days else None
 
 
 def _hashes(files: list[Path]) -> list[tuple[str, str]]:
@@ -151,18 +162,30 @@ def _hash_once(file: Path, _mtime_ns: int, _size: int) -> str:
 def _tables_in(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
     row = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchone()
     tree = json.loads(row[0] if row else "{}")
-    return set(_base_tables(tree))
+    return {name.lower() for name in _base_tables(tree)} - {name.lower() for name in _cte_names(tree)}
 
 
-def _base_tables(node: object) -> Iterator[str]:
-    if isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE":
-            yield str(node["table_name"])
-        for child in node.values():
-            yield from _base_tables(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from _base_tables(child)
+def _in_order(needs: Mapping[str, set[str]], folder: Path) -> list[str]:
+    try:
+        return list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        found = f"files that need each other: {', '.join(f'{name}.sql' for name in dict.fromkeys(error.args[1]))}"
+        raise DataError(where=str(folder), found=found, action="let one of them read raw tables alone") from error
+
+
+def _base_tables(tree: object) -> Iterator[str]:
+    return (str(node["table_name"]) for node in _nodes(tree) if node.get("type") == "BASE_TABLE")
+
+
+def _cte_names(tree: object) -> Iterator[str]:
+    return (str(entry["key"]) for node in _nodes(tree) for entry in node.get("cte_map", {}).get("map", []))
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _nodes(child)
 
 
 def _exactly(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
@@ -183,6 +206,11 @@ def _exactly(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame
 def _sql_errors(file: Path) -> Iterator[None]:
     try:
         yield
+    except duckdb.OutOfMemoryException as error:
+        found = str(error).splitlines()[0]
+        raise SettingsError(
+            where=str(file), found=found, action="raise resources.memory, or free disk to spill"
+        ) from error
     except duckdb.Error as error:
         found = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
         raise DataError(where=str(file), found=found, action="mend the SQL, or the raw table that it reads") from error

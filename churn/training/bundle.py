@@ -19,6 +19,8 @@ from churn.errors import DataError
 from churn.features.feature import Feature
 from churn.training.calibration import Calibrator, calibrator_from_json
 from churn.training.encoding import Encoding, Floats
+from churn.training.fit import Trees
+from churn.training.scorer import Scorer
 
 FORMAT = 1
 MODEL, FIELDS, REFERENCE, CHECKSUMS = "model.txt", "bundle.json", "reference.parquet", "checksums.json"
@@ -111,6 +113,15 @@ class Bundle:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _refused(FIELDS, f"it is not a bundle's ({type(error).__name__}: {error})") from error
+
+    def scorer(self, *, num_threads: int) -> Scorer:
+        """Returns the model, loaded and ready to score.
+
+        Raises:
+            DataError: the model's text is damaged, or reads other columns than the encoding builds.
+        """
+        trees = Trees.load(self.model_text)
+        return Scorer(encoding=self.encoding, trees=trees, calibrator=self.calibrator, num_threads=num_threads)
 
     def _fields(self) -> dict[str, Any]:
         return {

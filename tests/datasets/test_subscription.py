@@ -2,72 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from churn.datasets.subscription import DATASET
 from churn.errors import DataError
-from churn.features import contract, table
-from churn.simulation.faults import Fault, broken
 from churn.stores.source import Coverage, Source
-from tests.simulation.simulated import CHANGE, FIRST, Scenario, simulated, stacked
+from tests.simulation.simulated import (
+    CHANGE,
+    FIRST,
+    NIGHT,
+    SQL,
+    TABLES,
+    Raw,
+    Scenario,
+    features,
+    raw,
+    simulated,
+    snapshot,
+    source,
+    stacked,
+)
 
-SQL = Path(__file__).resolve().parents[2] / "sql" / "subscription"
-TABLES = ("customers", "payments", "usage", "support_contacts", "cancellations")
 D = date(2025, 4, 20)
 DAY = timedelta(days=1)
-NIGHT = CHANGE + 31 * DAY
-
-Raw = Mapping[str, pl.DataFrame]
-
-
-@cache
-def raw(scenario: Scenario) -> dict[str, pl.DataFrame]:
-    return {name: stacked(simulated(scenario), name) for name in TABLES}
-
-
-@cache
-def broken_raw(fault: Fault) -> dict[str, pl.DataFrame]:
-    """Returns the steady business with a feed that is broken for five days, from CHANGE on."""
-    days = simulated("steady")[: (CHANGE - FIRST).days + 5]
-    whole = days[(CHANGE - FIRST).days - 1].tables
-    delivered = [day.tables if day.day < CHANGE else broken(day.tables, fault=fault, last_whole=whole) for day in days]
-    return {
-        name: pl.concat(
-            tables[name].with_columns(date=pl.lit(day.day)) for day, tables in zip(days, delivered, strict=True)
-        )
-        for name in TABLES
-    }
-
-
-def source(tables: Raw, folder: Path) -> Source:
-    """Returns a source over one file a table, so that the SQL alone can keep the future out."""
-    folder.mkdir(exist_ok=True)
-    for name, frame in tables.items():
-        frame.write_parquet(folder / f"{name}.parquet")
-    paths = {name: str(folder / f"{name}.parquet") for name in tables}
-    return Source(tables=paths, sql=SQL, threads=1, memory="1GB", spill=folder)
-
-
-def snapshot(tables: Raw, day: date, folder: Path) -> pl.DataFrame:
-    return pl.concat(source(tables, folder).snapshot(day, key="customer_id", rows=100_000))
-
-
-def features(tables: Raw, day: date, folder: Path) -> pl.DataFrame:
-    """Returns the features at `day`, having kept their contract."""
-    built = table.build(
-        snapshot(tables, day, folder), key="customer_id", features=DATASET.features, where="features/subscription"
-    )
-    contract.check(built, key="customer_id", features=DATASET.features, where="features/subscription")
-    return built
 
 
 def rows(ages: list[int], **columns: Any) -> pl.DataFrame:
@@ -88,29 +51,6 @@ def one_customer(**tables: pl.DataFrame) -> dict[str, pl.DataFrame]:
         "support_contacts": rows([], topic="how_to"),
         "cancellations": rows([], reason="price"),
     } | tables
-
-
-def psi(then: pl.Series, now: pl.Series) -> float:
-    """Returns the population stability index over the deciles, or the levels, of `then`; null is a bin of its own."""
-    if then.dtype == pl.String:
-        codes = [column.cast(pl.Enum(sorted(set(then)))).to_physical().cast(pl.Float64) for column in (then, now)]
-        edges = np.arange(0.5, codes[0].n_unique() - 1)
-    else:
-        codes = [column.cast(pl.Float64) for column in (then, now)]
-        edges = np.unique(np.quantile(codes[0].drop_nulls(), np.linspace(0, 1, 11)[1:-1]))
-    counts = [
-        np.append(np.bincount(np.searchsorted(edges, c.drop_nulls()), minlength=len(edges) + 1), c.null_count()) + 0.5
-        for c in codes
-    ]
-    p, q = (count / count.sum() for count in counts)
-    return float(((q - p) * np.log(q / p)).sum())
-
-
-def moved(then: pl.DataFrame, now: pl.DataFrame) -> set[str]:
-    return {f.name for f in DATASET.features if f.watched and psi(then[f.name], now[f.name]) > 0.2}
-
-
-# --- worked by hand
 
 
 def test_a_customer_who_does_nothing_is_all_zeros_and_unknowns(tmp_path: Path) -> None:
@@ -234,9 +174,6 @@ def test_coverage_is_where_both_daily_feeds_reach(tmp_path: Path) -> None:
 def test_a_feed_without_a_row_covers_nothing(tables: Raw, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no row"):
         source(tables, tmp_path).coverage(D)
-
-
-# --- the simulated business
 
 
 def test_the_snapshot_is_what_a_loop_over_the_rows_counts(tmp_path: Path) -> None:
@@ -374,71 +311,6 @@ def test_a_column_gone_null_crashes_no_sql(name: str, column: str, tmp_path: Pat
     assert sum(part.height for part in found.snapshot(D, key="customer_id", rows=10)) == 1
     assert found.labels(D, key="customer_id", horizon_days=30)["label"].to_list() == [1]
     assert found.audit(D)["customers"] == 1
-
-
-# --- scenarios and faults, as the features show them
-
-
-def test_a_steady_business_moves_no_watched_feature(tmp_path: Path) -> None:
-    then = features(raw("steady"), FIRST + 91 * DAY, tmp_path)
-    for day in (CHANGE, CHANGE + 3 * DAY, NIGHT):
-        assert moved(then, features(raw("steady"), day, tmp_path)) == set()
-
-
-def test_drift_moves_several_watched_features_within_a_month(tmp_path: Path) -> None:
-    then = features(raw("drift"), CHANGE, tmp_path)
-    assert {"last_amount", "sessions_30d", "active_days_30d"} <= moved(then, features(raw("drift"), NIGHT, tmp_path))
-
-
-def test_another_concept_moves_no_watched_feature_but_turns_the_truth(tmp_path: Path) -> None:
-    then = features(raw("concept"), CHANGE, tmp_path)
-    assert moved(then, features(raw("concept"), NIGHT, tmp_path)) == set()
-    ahead = (NIGHT - FIRST).days
-    both = simulated("steady")[ahead].truth.join(simulated("concept")[ahead].truth, on="customer_id")
-    assert _rank_correlation(both) < 0.3
-    ahead = (CHANGE - FIRST).days
-    assert (
-        _rank_correlation(simulated("steady")[ahead].truth.join(simulated("concept")[ahead].truth, on="customer_id"))
-        == 1
-    )
-
-
-def _rank_correlation(truths: pl.DataFrame) -> float:
-    columns = ("churn_probability", "churn_probability_right")
-    return round(float(truths.select(pl.corr(*columns, method="spearman")).item()), 9)
-
-
-@pytest.mark.parametrize(
-    ("fault", "column"),
-    [("null_column", "last_active_day_minutes"), ("frozen", "days_since_session"), ("truncated", "days_since_session")],
-)
-def test_a_broken_use_feed_moves_a_watched_feature_on_the_first_night(
-    fault: Fault, column: str, tmp_path: Path
-) -> None:
-    then = features(raw("steady"), CHANGE, tmp_path)
-    assert column in moved(then, features(broken_raw(fault), CHANGE + DAY, tmp_path))
-
-
-@pytest.mark.parametrize(("fault", "column"), [("scaled", "last_amount"), ("duplicated", "payment_attempts_30d")])
-def test_a_broken_payment_feed_breaks_the_contract(fault: Fault, column: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"{column}: at most"):
-        features(broken_raw(fault), CHANGE + 5 * DAY, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("fault", "count", "whole"),
-    [
-        ("null_column", "usage_without_minutes", 0),
-        ("duplicated", "duplicate_payments", 0),
-        ("frozen", "usage_repeated_last_day", 10),
-    ],
-)
-def test_the_audit_counts_what_a_fault_does(fault: Fault, count: str, whole: int, tmp_path: Path) -> None:
-    day = CHANGE + 2 * DAY
-    assert source(raw("steady"), tmp_path).audit(day)[count] <= whole
-    found = source(broken_raw(fault), tmp_path).audit(day)
-    assert found[count] > whole + 50
-    assert (found["unknown_customers_90d"], found["customers_signed_up_twice"], found["customers"]) == (0, 0, 1500)
 
 
 def test_the_audit_adds_up(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_range_builds_every_date_of_it(root: Path) -> None:
 def test_raw_days_that_are_missing_stop_the_night(root: Path) -> None:
     ran = churn("stage=features", "date=2025-08-25", root=root)
     assert ran.code == 3
-    assert "the last raw day before 2025-08-25 is 2025-08-20" in ran.err
+    assert "no raw day between 2025-08-20 and 2025-08-25" in ran.err
     assert not (root / "features").exists()
 
 
@@ -130,3 +130,35 @@ def test_the_manifest_counts_what_was_read(root: Path) -> None:
     manifest = Lake(root).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
     assert manifest is not None
     assert manifest.facts["audit"]["customers"] == manifest.rows == 1500
+
+
+def test_a_raw_day_that_is_missing_inside_the_history_stops_the_night(root: Path) -> None:
+    shutil.rmtree(root / "raw" / "subscription" / "date=2025-05-03")
+    ran = churn("stage=features", f"date={NIGHT}", root=root)
+    assert ran.code == 3
+    assert "no raw day between 2025-05-02 and 2025-05-04" in ran.err
+
+
+def test_a_date_without_the_history_that_features_look_at_is_refused(root: Path) -> None:
+    ran = churn("stage=features", "date=2025-02-01", root=root)
+    assert ran.code == 3
+    assert "the raw days begin on 2025-01-01, and features look 90 days back" in ran.err
+
+
+def test_a_folder_that_no_run_has_published_is_not_replaced(root: Path) -> None:
+    mine = root / "features" / "subscription" / f"date={NIGHT}" / "notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+    ran = churn("stage=features", f"date={NIGHT}", root=root)
+    assert ran.code == 3
+    assert "no run has published it" in ran.err
+    assert mine.read_text() == "precious"
+
+
+def test_a_file_that_was_cut_short_is_made_again(root: Path) -> None:
+    done("stage=features", f"date={NIGHT}", root=root)
+    before = published(root, "features")
+    path = root / "features" / "subscription" / f"date={NIGHT}" / "features.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    done("stage=features", f"date={NIGHT}", root=root)
+    assert published(root, "features") == before

@@ -90,10 +90,10 @@ def test_a_version_that_does_not_exist_is_named(lake: Path) -> None:
 
 
 def test_a_champion_trained_on_the_test_rows_refuses_the_comparison(lake: Path) -> None:
-    candidate(lake, "stage.dates=2025-03-11..2025-05-11/1mo")
+    candidate(lake, "stage.dates=2025-04-01..2025-06-01/1mo")
     ran = churn(*PROMOTE, root=lake)
     assert (ran.code, champion(lake)) == (3, 1)
-    assert "the champion (version 1) was trained on the test dates" in ran.err
+    assert "the champion (version 1) learned labels of the test dates 2025-06-01" in ran.err
 
 
 def test_a_registry_that_does_not_answer_never_reads_as_no_champion(lake: Path) -> None:

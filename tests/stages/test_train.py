@@ -87,3 +87,23 @@ def test_a_sweep_registers_a_candidate_a_job(lake: Path) -> None:
     assert registry(lake).newest() == 3
     leaves = [bundle(lake, version).lineage["model"]["num_leaves"] for version in (2, 3)]
     assert leaves == [4, 8]
+
+
+def test_a_copied_root_writes_nothing_into_the_one_it_was_copied_from(business: Path, lake: Path) -> None:
+    before = {path for path in (business / "mlflow").rglob("*")}
+    done(*TRAIN, "model.seed=9", root=lake)
+    assert {path for path in (business / "mlflow").rglob("*")} == before
+    assert bundle(lake, 2).lineage["model"]["seed"] == 9
+
+
+def test_without_a_date_training_is_as_of_the_newest_raw_day(lake: Path) -> None:
+    ran = churn("-m", "stage=train", "model.num_iterations=5,6", root=lake)
+    assert ran.code == 0, ran.err
+    assert registry(lake).newest() == 3
+    assert bundle(lake, 3).lineage["dates"]["test"] == ["2025-07-22"]
+
+
+def test_a_label_whose_window_the_raw_days_do_not_fill_is_refused(lake: Path) -> None:
+    ran = churn("stage=train", "date=2025-12-01", "stage.dates=2025-05-10..2025-08-10/1mo", *FAST, root=lake)
+    assert ran.code == 3
+    assert "labels subscription 2025-08-10: its window ends on 2025-09-08 and the raw days on 2025-08-20" in ran.err

@@ -38,7 +38,7 @@ def plain_model(candidate, folder):
 
 def register(number, folder, start):
     candidate = registry.Candidate(
-        fingerprint=str(number), run_name="race", files={"number": bytes([number])}, booster=None, inputs=(),
+        fingerprint=str(number), bundle="", run_name="race", files={"number": bytes([number])}, booster=None, inputs=(),
         parameters={}, metrics={},
     )
     store = registry.Registry(folder=Path(folder), uri=None, model=f"race-{number}", experiment="churn")
@@ -87,6 +87,7 @@ def booster() -> lgb.Booster:
 def candidate(booster: lgb.Booster) -> Candidate:
     return Candidate(
         fingerprint="f1",
+        bundle="b1",
         run_name="2026-01-05",
         files=FILES,
         booster=booster,
@@ -195,8 +196,8 @@ def test_the_champion_is_the_last_that_was_called_one(folder: Path, registry: Re
         registry.register(replace(candidate, fingerprint=f"f{number}"))
     for number in (1, 2, 1):
         registry.set_champion(number)
-        assert registry.champion() == Registered(version=number, fingerprint=f"f{number}")
-    assert opened(folder, model=registry.model).champion() == Registered(version=1, fingerprint="f1")
+        assert registry.champion() == Registered(version=number, fingerprint=f"f{number}", bundle="b1")
+    assert opened(folder, model=registry.model).champion() == Registered(version=1, fingerprint="f1", bundle="b1")
     assert registry.newest() == 2
 
 
