@@ -28,7 +28,7 @@ def test_every_path_and_setting_that_is_named_exists() -> None:
     text = README.read_text()
     for path in re.findall(r"`((?:churn|conf|sql|tests)/[\w/.]*)`", text):
         assert (ROOT / path).exists() or "/x" in path, path
-    for stage in re.findall(r"stage=(\w+)", text):
+    for stage in re.findall(r"stage=([a-z]+)", text):
         assert (CONF / "stage" / f"{stage}.yaml").exists()
     for recipe in re.findall(r"`just (\w+)`", text):
         assert re.search(rf"^{recipe}\b.*:", (ROOT / "justfile").read_text(), re.MULTILINE), recipe

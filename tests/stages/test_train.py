@@ -90,9 +90,9 @@ def test_a_sweep_registers_a_candidate_a_job(lake: Path) -> None:
 
 
 def test_a_copied_root_writes_nothing_into_the_one_it_was_copied_from(business: Path, lake: Path) -> None:
-    before = {path for path in (business / "mlflow").rglob("*")}
+    before = set((business / "mlflow").rglob("*"))
     done(*TRAIN, "model.seed=9", root=lake)
-    assert {path for path in (business / "mlflow").rglob("*")} == before
+    assert set((business / "mlflow").rglob("*")) == before
     assert bundle(lake, 2).lineage["model"]["seed"] == 9
 
 
