@@ -55,6 +55,7 @@ DATASET = Dataset(
             meaning="paid since the first raw day, a month with a payment",
             minimum=0,
             maximum=60,
+            watched=False,
         ),
         Feature(
             name="support_contacts_30d",

@@ -52,17 +52,16 @@ class AucFloor:
 
     def __post_init__(self) -> None:
         _require(
-            0.5 <= self.minimum < 1,
+            0.5 < self.minimum < 1,
             self.kind,
             found=f"minimum={self.minimum}",
-            action="choose a minimum from 0.5 to under 1",
+            action="choose a minimum over 0.5, under 1",
         )
 
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the AUC held against the floor."""
         found = auc(evidence.labels, evidence.challenger)
-        # no spread at all: a constant score, or an order too perfect for these rows to bound
-        answer = _against_floor(found.interval, self.minimum) if found.se > 0 else Answer.INSUFFICIENT
+        answer = _against_floor(found.interval, self.minimum)
         reason = f"AUC {found.figure:.4f} on {found.n:,} rows, floor {self.minimum}"
         return _finding(self.kind, answer, found, limit=self.minimum, reason=reason)
 
