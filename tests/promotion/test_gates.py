@@ -224,7 +224,7 @@ def test_a_parameter_out_of_range_is_refused_with_its_gate_and_value(
 @pytest.mark.parametrize(
     ("gate", "parameters"),
     [
-        (AucFloor, {"minimum": 0.5}),
+        (AucFloor, {"minimum": 0.51}),
         (AucFloor, {"minimum": 0.999}),
         (Superior, {"alpha": 0.5}),
         (NonInferior, {"alpha": 0.5, "margin": 0.499}),
