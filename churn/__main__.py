@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,7 +143,9 @@ def _settings(config: DictConfig) -> Settings:
         raw: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise _explained(error) from error
-    return parse(raw, files=files)
+    started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    run = f"{started}-{choices['stage']}-{os.getpid()}"
+    return parse(raw | {"run": run, "today": datetime.now(UTC).astimezone().date().isoformat()}, files=files)
 
 
 def _explained(error: Exception) -> SettingsError:
@@ -179,8 +182,7 @@ def _dotted(node: object, prefix: str) -> list[str]:
 
 def _start_journal(settings: Settings) -> Path:
     """Sends log lines to standard error, and all of them with tracebacks to a file that is made when it is needed."""
-    started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    path = settings.root / "logs" / f"{started}-{settings.stage.name}-{os.getpid()}.log"
+    path = settings.root / "logs" / f"{settings.run}.log"
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), _LateFile(path)]
     handlers[0].setLevel(logging.INFO)
     for handler in handlers:

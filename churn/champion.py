@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 
 from churn.doors import Doors
 from churn.errors import DataError, LockedError, SettingsError
@@ -53,6 +54,31 @@ def require_champion(doors: Doors) -> Champion:
     return champion
 
 
+def champion_of(doors: Doors, day: date) -> Champion:
+    """Returns the version that was champion on the night of `day`, by the reigns that the registry keeps.
+
+    Raises:
+        SettingsError: nobody was champion yet.
+    """
+    reigns = doors.registry.reigns()
+    past = [reign for reign in reigns if date.fromisoformat(reign.since) <= day]
+    if not past:
+        first = f"the first reign began on {min(reign.since for reign in reigns)}" if reigns else "nobody ever was"
+        action = "score it with today's champion: stage.model=current"
+        raise SettingsError(where=f"champion of {day}", found=f"none: {first}", action=action)
+    return version_of(doors, past[-1].version)
+
+
+def version_of(doors: Doors, version: int) -> Champion:
+    """Returns a registered version, ready to score; the champion's own comes from its local copy."""
+    registered = doors.registry.registered(version)
+    reigning = doors.registry.champion()
+    if reigning == registered:
+        return Champion(version=version, bundle=_kept(doors, registered) or _fetched(doors, registered))
+    bundle, _ = _download(doors, registered)
+    return Champion(version=version, bundle=bundle)
+
+
 def _inputs(registered: Registered) -> dict[str, str]:
     return {
         "model_version": str(registered.version),
@@ -75,15 +101,20 @@ def _kept(doors: Doors, registered: Registered) -> Bundle | None:
 
 
 def _fetched(doors: Doors, registered: Registered) -> Bundle:
+    bundle, files = _download(doors, registered)
+    with suppress(LockedError):  # another run keeps the same copy
+        _keep(doors, registered, files, bundle=bundle)
+    return bundle
+
+
+def _download(doors: Doors, registered: Registered) -> tuple[Bundle, dict[str, bytes]]:
     files = doors.registry.bundle_files(registered.version)
     bundle = Bundle.from_files(files)
     if bundle.fingerprint != registered.bundle:
         where = f"registry {doors.registry.model} version {registered.version}"
         found = "its bundle is not the one that was registered"
         raise DataError(where=where, found=found, action="restore its artifacts, or promote another version")
-    with suppress(LockedError):  # another run keeps the same copy
-        _keep(doors, registered, files, bundle=bundle)
-    return bundle
+    return bundle, files
 
 
 def _keep(doors: Doors, registered: Registered, files: dict[str, bytes], *, bundle: Bundle) -> None:

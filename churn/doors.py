@@ -6,21 +6,28 @@ and `features` never imports MLflow.
 
 from __future__ import annotations
 
+import logging
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.errors import DataError, SettingsError
 from churn.settings import SQL, Settings
-from churn.stores.lake import Lake, Partition, fingerprint
+from churn.stores.lake import Lake, Partition
 
 if TYPE_CHECKING:
     from churn.datasets.dataset import Dataset
+    from churn.stores.duck import Bench
     from churn.stores.registry import Registry
-    from churn.stores.source import Source
+    from churn.stores.sql import Sql
 
-
+log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
 class Doors:
@@ -38,18 +45,49 @@ class Doors:
         return datasets.load(self.settings.dataset.name)
 
     @cached_property
-    def source(self) -> Source:
-        """The raw tables behind the dataset's SQL."""
-        from churn.stores.source import Source
+    def bench(self) -> Bench:
+        """What DuckDB may use."""
+        from churn.stores.duck import Bench
 
-        resources, dataset = self.settings.resources, self.settings.dataset
-        return Source(
-            tables=dataset.tables,
-            sql=SQL / dataset.name,
+        resources, root = self.settings.resources, self.settings.root
+        return Bench(
             threads=resources.threads,
             memory=resources.memory,
-            spill=self.settings.root / ".spill",
+            spill=root / ".spill",
+            chunk_rows=resources.chunk_rows,
+            cache=root / ".cache",
         )
+
+    @cached_property
+    def sql(self) -> Sql:
+        """The dataset's SQL over the raw tables in the lake."""
+        from churn.stores.sql import Sql
+
+        name = self.dataset.name
+        folder = self.settings.root / "tables" / name
+        tables = {table.name: str(folder / "date=*" / f"{table.name}.parquet") for table in self.dataset.tables}
+        return Sql(tables=tables, sql=SQL / name, bench=self.bench)
+
+    @cached_property
+    def raw_days(self) -> dict[str, dict[date, str]]:
+        """The raw days that each table's source has up to today, each with the fingerprint of its rows there.
+
+        Raises:
+            SettingsError: the tables in YAML are not those that the dataset declares.
+        """
+        sources, declared = self.settings.dataset.tables, {table.name: table for table in self.dataset.tables}
+        if set(sources) != set(declared):
+            found = f"dataset.tables has {', '.join(sorted(sources))}"
+            action = f"name those that the dataset declares: {', '.join(sorted(declared))}"
+            raise SettingsError(where=f"conf/dataset/{self.dataset.name}.yaml", found=found, action=action)
+        days = {name: sources[name].days(table, self.bench) for name, table in declared.items()}
+        return {name: self._up_to_today(name, found) for name, found in days.items()}
+
+    def _up_to_today(self, name: str, days: dict[date, str]) -> dict[date, str]:
+        future = [day for day in days if day > self.settings.today]
+        if future:
+            log.warning("raw table %s: rows dated after today are left alone, such as on %s", name, min(future))
+        return {day: found for day, found in days.items() if day <= self.settings.today}
 
     @cached_property
     def registry(self) -> Registry:
@@ -67,18 +105,34 @@ class Doors:
     def code(self, *rooms: str) -> str:
         """Returns a fingerprint of the sources of some rooms and of the dataset's declaration.
 
-        It stands among a partition's inputs, so that a changed formula makes what it computed stale.
+        It stands among a partition's inputs, so that a changed formula makes what it computed stale; the sources
+        themselves are kept in the lake under that fingerprint, so that a night can be walked back to its code.
         """
-        files = [path for room in rooms for path in sorted((_HERE / room).glob("*.py"))]
-        files += [_HERE / "datasets" / f"{self.dataset.name}.py", _HERE / "stores" / "source.py"]
-        return fingerprint({str(path.relative_to(_HERE)): path.read_text() for path in files})
+        return self.lake.keep_texts(self.texts(*rooms, f"datasets/{self.dataset.name}.py", "stores/sql.py"))
+
+    def texts(self, *parts: str) -> dict[str, str]:
+        """Returns the sources of some rooms and files of the package, by path."""
+        paths = [path for part in parts for path in _files(_HERE / part)]
+        return {f"churn/{path.relative_to(_HERE)}": path.read_text() for path in paths}
 
     @cached_property
     def day(self) -> date:
         """The one date of a run; where none is given, the day after the newest raw day."""
-        if self.settings.date is not None:
-            return self.settings.day
-        return self.source.coverage(date.max).last_day + timedelta(days=1)
+        return self.settings.day if self.settings.date is not None else self.newest_night
+
+    @property
+    def newest_night(self) -> date:
+        """The day after the newest raw day that all daily tables have (where none is daily, that any table has).
+
+        Raises:
+            DataError: there is no raw day.
+        """
+        newest_by_table = {name: max(days, default=date.min) for name, days in self.raw_days.items()}
+        daily = [newest_by_table[table.name] for table in self.dataset.tables if table.daily]
+        newest = min(daily) if daily else max(newest_by_table.values())
+        if newest == date.min:
+            raise DataError(where=f"raw {self.dataset.name}", found="no raw day", action="load raw data")
+        return newest + timedelta(days=1)
 
     def command(self, stage: str, day: date) -> str:
         """Returns the command that a person types to run a stage for this dataset at a date."""

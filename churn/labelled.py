@@ -17,6 +17,7 @@ import polars as pl
 
 from churn.doors import Doors
 from churn.errors import DataError
+from churn.raw_days import in_lake
 from churn.stores.parquet import read_table
 
 
@@ -55,7 +56,7 @@ def _read(doors: Doors, day: date, known_at: date) -> tuple[pl.DataFrame, dict[s
     manifest = doors.lake.open(partition, made_by=doors.command("features", day))
     features = read_table(doors.lake.path(partition) / "features.parquet")
     doors.lake.require_unchanged(partition, manifest)
-    labels = doors.source.labels(day, key=key, horizon_days=horizon)
+    labels = doors.sql.labels(day, key=key, horizon_days=horizon)
     rows = features.join(labels, on=key, how="inner", maintain_order="left")
     if labels.height != features.height or not rows[key].equals(features[key]):
         found = f"{features.height:,} rows of features, {labels.height:,} labels, {rows.height:,} of them shared"
@@ -65,7 +66,7 @@ def _read(doors: Doors, day: date, known_at: date) -> tuple[pl.DataFrame, dict[s
 
 def _require_window(doors: Doors, ripe: date, *, known_at: date, where: str) -> None:
     # A gap at the window's end may be the shop's closing days, or the end of the feed: days after it tell which.
-    last = doors.source.coverage(known_at).last_day
+    last = in_lake(doors).coverage(known_at).last_day
     if last < ripe - timedelta(days=1):
         found = f"its window ends on {ripe - timedelta(days=1)} and the raw days on {last}"
         raise DataError(where=where, found=found, action="load the missing days, or use earlier dates")

@@ -20,8 +20,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from churn.dates import parse_dates, parse_day
 from churn.drift.limits import DriftLimits
 from churn.errors import SettingsError, did_you_mean
+from churn.features.day import IntakeLimits
 from churn.promotion.gates import Gate
+from churn.promotion.suspicion import LeakLimits
 from churn.simulation.business import Business
+from churn.stores.sources import Source
 from churn.training.model import ModelSettings
 from churn.training.split import SplitPlan
 
@@ -56,14 +59,15 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
-    """Where a dataset's raw tables stand, and what its model is called in the registry."""
+    """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry."""
 
     name: str
     model_name: str
     experiment: str
     max_gap_days: Annotated[int, Field(ge=0)]
     folder: str
-    tables: dict[str, str]
+    intake: IntakeLimits
+    tables: dict[str, Annotated[Source, Field(discriminator="kind")]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +109,10 @@ class PromoteStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreStage:
-    """Settings of `stage=score`."""
+    """Settings of `stage=score`: today's champion, or the one of each night."""
 
     name: Literal["score"]
+    model: Literal["current", "as_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +147,31 @@ class DemoStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeakcheckStage:
+    """Settings of `stage=leakcheck`: the training table to look at, and when something in it is suspicious."""
+
+    name: Literal["leakcheck"]
+    train: TrainStage
+    limits: LeakLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageStage:
+    """Settings of `stage=lineage`: whether to make the night again and compare the bytes."""
+
+    name: Literal["lineage"]
+    rebuild: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneStage:
+    """Settings of `stage=prune`: whether to say only what may go."""
+
+    name: Literal["prune"]
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusStage:
     """Settings of `stage=status`."""
 
@@ -158,19 +188,28 @@ Stage = (
     | DriftStage
     | NightlyStage
     | DemoStage
+    | LeakcheckStage
+    | LineageStage
+    | PruneStage
     | StatusStage
 )
-_WITHOUT_DATE = (DemoStage, StatusStage)
-_ONE_DATE = (TrainStage, PromoteStage)
+_WITHOUT_DATE = (DemoStage, PruneStage, StatusStage)
+_NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
+AUTO, STALE = "auto", "stale"
+"""Words for dates that the lake knows: the missed nights, and those whose inputs changed."""
+_ONE_DATE = (TrainStage, PromoteStage, LeakcheckStage)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration of one run."""
+    """The whole configuration of one run; `run` (its name in logs) and `today` are given by the command line alone."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
+    run: str
+    today: Day
     date: str | None
+    catch_up_days: Positive
     root: Path
     resources: Resources
     registry: RegistrySettings
@@ -236,7 +275,7 @@ def _check_dates(settings: Settings) -> None:
         parse_dates(stage.dates)
     if isinstance(stage, _ONE_DATE):
         _ = settings.day if settings.date is not None else None
-    elif not isinstance(stage, _WITHOUT_DATE):
+    elif not isinstance(stage, _WITHOUT_DATE) and not (isinstance(stage, _NIGHTS) and settings.date in {AUTO, STALE}):
         _ = settings.dates
 
 

@@ -1,7 +1,8 @@
 """What is a dataset?
 
-A declaration without logic: what a row is, what is predicted, which features exist and which columns only the fairness
-evaluation may read. Its SQL stands in `sql/<name>/`, its sources in `conf/dataset/<name>.yaml`.
+A declaration without logic: what a row is, what is predicted, what the raw tables promise, which features exist and
+which columns only the fairness evaluation may read. Its SQL stands in `sql/<name>/`, its sources in
+`conf/dataset/<name>.yaml`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from churn.features.feature import Feature
+from churn.features.raw import RawTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,7 @@ class Dataset:
     history_days: int
     score: str
     segments: tuple[tuple[str, float], ...]
+    tables: tuple[RawTable, ...]
     features: tuple[Feature, ...]
     protected: tuple[str, ...] = ()
 

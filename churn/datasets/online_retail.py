@@ -11,9 +11,34 @@ import polars as pl
 
 from churn.datasets.dataset import Dataset
 from churn.features.feature import Feature
+from churn.features.raw import Column, RawTable
 
 # The files hold 739 days, and 180 days after the last of them nobody is left to score.
 _LONGEST_DAYS = 739 + 180
+
+
+def _year(name: str, *, invoice: str, price: str, customer: str) -> RawTable:
+    # Price and quantity of adjustments are negative, and many lines have no customer: the SQL leaves those out.
+    return RawTable(
+        name=name,
+        day="InvoiceDate",
+        columns=(
+            Column(name=invoice, dtype="text"),
+            Column(name="StockCode", dtype="text"),
+            Column(name="Description", dtype="text", nullable=True),
+            Column(name="Quantity", dtype="integer", minimum=-100_000, maximum=100_000),
+            Column(name="InvoiceDate", dtype="timestamp"),
+            Column(name=price, dtype="number", minimum=-100_000, maximum=100_000),
+            Column(name=customer, dtype="integer", nullable=True, minimum=1),
+            Column(name="Country", dtype="text"),
+        ),
+    )
+
+
+_TABLES = (
+    _year("year_2009_2010", invoice="Invoice", price="Price", customer="Customer ID"),
+    _year("year_2010_2011", invoice="InvoiceNo", price="UnitPrice", customer="CustomerID"),
+)
 
 _COUNTRIES = ("United Kingdom", "Germany", "France")
 _OTHER = "other"
@@ -277,5 +302,6 @@ DATASET = Dataset(
     history_days=180,
     score="churn_score",
     segments=(("high", 0.9), ("medium", 0.7), ("low", 0.0)),
+    tables=_TABLES,
     features=(*_WHEN, *_HOW_OFTEN, *_HOW_MUCH),
 )

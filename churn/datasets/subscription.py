@@ -10,8 +10,70 @@ import polars as pl
 
 from churn.datasets.dataset import Dataset
 from churn.features.feature import Feature
+from churn.features.raw import Column, RawTable, Rule
 
 _PLANS = ("basic", "standard", "premium")
+
+_CUSTOMER = Column(name="customer_id", dtype="integer", minimum=1)
+_TABLES = (
+    RawTable(
+        name="customers",
+        day="date",
+        key=("customer_id",),
+        columns=(
+            _CUSTOMER,
+            Column(name="date", dtype="date"),
+            Column(name="signup_date", dtype="date"),
+            Column(name="plan", dtype="text", levels=_PLANS),
+            Column(name="channel", dtype="text", levels=("organic", "paid_search", "partner", "referral")),
+            Column(name="region", dtype="text", levels=("east", "north", "south", "west")),
+            Column(name="payment_method", dtype="text", levels=("card", "direct_debit", "wallet")),
+            Column(name="age_band", dtype="text", levels=("18-29", "30-44", "45-59", "60+")),
+        ),
+        rules=(Rule(name="signed up by the day of the row", holds=pl.col("signup_date") <= pl.col("date")),),
+    ),
+    RawTable(
+        name="payments",
+        day="date",
+        key=("customer_id",),
+        daily=True,
+        columns=(
+            _CUSTOMER,
+            Column(name="plan", dtype="text", levels=_PLANS),
+            Column(name="amount_cents", dtype="integer", minimum=0, maximum=20_000),
+            Column(name="status", dtype="text", levels=("failed", "paid")),
+            Column(name="attempt", dtype="integer", minimum=1, maximum=10),
+        ),
+        rules=(
+            Rule(name="a paid amount is above 0", holds=(pl.col("status") != "paid") | (pl.col("amount_cents") > 0)),
+        ),
+    ),
+    RawTable(
+        name="usage",
+        day="date",
+        key=("customer_id",),
+        daily=True,
+        columns=(
+            _CUSTOMER,
+            Column(name="sessions", dtype="integer", minimum=1, maximum=200),
+            Column(name="minutes", dtype="integer", minimum=0, maximum=1440),
+        ),
+    ),
+    RawTable(
+        name="support_contacts",
+        day="date",
+        columns=(_CUSTOMER, Column(name="topic", dtype="text", levels=("billing", "how_to", "technical"))),
+    ),
+    RawTable(
+        name="cancellations",
+        day="date",
+        key=("customer_id",),
+        columns=(
+            _CUSTOMER,
+            Column(name="reason", dtype="text", levels=("not_used", "other", "price", "service")),
+        ),
+    ),
+)
 
 
 def _euros(cents: str) -> pl.Expr:
@@ -36,6 +98,7 @@ DATASET = Dataset(
     score="churn_score",
     segments=(("high", 0.9), ("medium", 0.7), ("low", 0.0)),
     protected=("age_band",),
+    tables=_TABLES,
     features=(
         Feature(
             name="tenure_days",

@@ -40,7 +40,7 @@ def check(frame: pl.DataFrame, *, key: str, features: Sequence[Feature], where: 
     churn.errors.DataError: demo: age: at least 18 (1 row)
       do: correct the raw data or the SQL, or change the promise in the dataset's features
     """
-    _require_checks_on()
+    require_checks_on()
     try:
         _schema(key, features).validate(frame, lazy=True)
     except SchemaErrors as errors:
@@ -55,7 +55,12 @@ def check(frame: pl.DataFrame, *, key: str, features: Sequence[Feature], where: 
     )
 
 
-def _require_checks_on() -> None:
+def require_checks_on() -> None:
+    """Returns nothing where pandera will really check values.
+
+    Raises:
+        SettingsError: the environment switches its checks off.
+    """
     config = get_config_context()
     if not config.validation_enabled or config.validation_depth is not ValidationDepth.SCHEMA_AND_DATA:
         raise SettingsError(
@@ -75,7 +80,7 @@ def _schema(key: str, features: Sequence[Feature]) -> pa.DataFrameSchema:
 def _rules(feature: Feature) -> list[pa.Check]:
     rules = []
     if feature.dtype == "number":
-        rules.append(pa.Check(_is_finite, error="a finite number"))
+        rules.append(pa.Check(is_finite, error="a finite number"))
     if feature.minimum is not None:
         rules.append(pa.Check.ge(feature.minimum, error=f"at least {feature.minimum}"))
     if feature.maximum is not None:
@@ -85,7 +90,8 @@ def _rules(feature: Feature) -> list[pa.Check]:
     return rules
 
 
-def _is_finite(data: pa.PolarsData) -> pl.LazyFrame:
+def is_finite(data: pa.PolarsData) -> pl.LazyFrame:
+    """Returns for each row whether it holds a number that is neither NaN nor infinite; null for null."""
     return data.lazyframe.select(pl.col(data.key).is_finite())
 
 

@@ -1,6 +1,7 @@
-"""Holds a scored night against the champion's reference and says what moved.
+"""Holds a scored night against its model's reference and says what moved.
 
-Inputs and scores are profiled in one pass over the published chunks, in the bins that were frozen with the champion.
+Inputs and scores are profiled in one pass over the published chunks, in the bins that were frozen with the version that
+scored the night.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from churn.champion import Champion, require_champion
+from churn.champion import Champion, require_champion, version_of
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
+from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, Table
 from churn.settings import DriftStage, Settings
 from churn.stores.lake import Manifest, Partition, fingerprint
@@ -30,20 +32,33 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `drift/<dataset>/date=D` for every date; exit code 5 where one alarms, or cannot be told at all."""
     doors = Doors(settings)
+    dates = nights(doors, kind="drift")
+    if not dates:
+        return no_night(settings)
     champion = require_champion(doors)
-    for day in settings.dates:
-        _publish(doors, champion, day)
-    facts = {day: _facts(doors, day) for day in settings.dates}
+    for day in dates:
+        _publish(doors, _scored_by(doors, champion, day), day)
+    facts = {day: _facts(doors, day) for day in dates}
     answer = worst(Answer(fact["answer"]) for fact in facts.values())
     return Outcome(
         code=ExitCode.DRIFT_ALARM if answer in {Answer.FAIL, Answer.INSUFFICIENT} else ExitCode.OK,
-        headline=f"drift {settings.dataset.name}: {answer} over {len(facts)} nights against version {champion.version}",
-        figures={"files": str(doors.lake.path(doors.partition("drift", settings.dates[-1])))},
+        headline=f"drift {settings.dataset.name}: {answer} over {len(facts)} nights, each against its model",
+        figures={"files": str(doors.lake.path(doors.partition("drift", dates[-1])))},
         table=Table(
-            header=("date", "answer", "rows", "grounds"),
-            rows=tuple((str(day), fact["answer"], f"{fact['rows']:,}", fact["reason"]) for day, fact in facts.items()),
+            header=("date", "version", "answer", "rows", "grounds"),
+            rows=tuple(
+                (str(day), str(fact["model_version"]), fact["answer"], f"{fact['rows']:,}", fact["reason"])
+                for day, fact in facts.items()
+            ),
         ),
     )
+
+
+def _scored_by(doors: Doors, champion: Champion, day: date) -> Champion:
+    """Returns the version that scored the night: its reference is the one that the night is held against."""
+    scores = doors.lake.manifest(doors.partition("predictions", day))
+    version = scores.facts["model_version"] if scores else champion.version
+    return champion if version == champion.version else version_of(doors, version)
 
 
 def _facts(doors: Doors, day: date) -> dict[str, Any]:
@@ -53,7 +68,7 @@ def _facts(doors: Doors, day: date) -> dict[str, Any]:
 
 def _publish(doors: Doors, champion: Champion, day: date) -> None:
     partition = doors.partition("drift", day)
-    sources = _opened(doors, champion, day)
+    sources = _opened(doors, day)
     inputs = _inputs(doors, champion, sources)
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
@@ -69,19 +84,19 @@ def _publish(doors: Doors, champion: Champion, day: date) -> None:
         write_table(staging.path / "drift.parquet", table)
         staging.rows["drift.parquet"] = table.height
         staging.facts |= {"answer": str(verdict.answer), "reason": verdict.reason, "rows": rows}
+        staging.facts["model_version"] = champion.version
     log.info("%s: %s (%s)", partition, verdict.answer, verdict.reason)
 
 
-def _opened(doors: Doors, champion: Champion, day: date) -> dict[Partition, Manifest]:
+def _opened(doors: Doors, day: date) -> dict[Partition, Manifest]:
     features, scores = doors.partition("features", day), doors.partition("predictions", day)
     found = {
         features: doors.lake.open(features, made_by=doors.command("features", day)),
         scores: doors.lake.open(scores, made_by=doors.command("score", day)),
     }
-    made_from = (found[scores].inputs["features"], found[scores].facts["model_version"])
-    if made_from != (found[features].content, champion.version):
-        what = "made from other features or by another version than the champion"
-        raise DataError(where=str(scores), found=what, action=f"run: {doors.command('score', day)}")
+    if found[scores].inputs["features"] != found[features].content:
+        action = f"run: {doors.command('score', day)}"
+        raise DataError(where=str(scores), found="made from other features than stand there now", action=action)
     return found
 
 

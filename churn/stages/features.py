@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from churn.doors import Doors
 from churn.errors import DataError
+from churn.nights import inputs_at, nights, no_night
+from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
 
@@ -29,18 +31,29 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `features/<dataset>/date=D` for every date that is missing or was made from other inputs."""
     doors = Doors(settings)
-    built = [day for day in settings.dates if publish(doors, day)]
-    rows = {day: doors.lake.manifest(doors.partition("features", day)) for day in settings.dates}
+    dates = nights(doors, kind="features")
+    if not dates:
+        return no_night(settings)
+    raw = bring(doors, dates[-1])
+    built = [day for day in dates if publish(doors, day, raw)]
+    rows = {day: doors.lake.manifest(doors.partition("features", day)) for day in dates}
     total = sum(manifest.rows for manifest in rows.values() if manifest)
     return Outcome(
-        headline=f"features {settings.dataset.name}: {dates_done('built', done=len(built), total=len(settings.dates))}",
+        headline=f"features {settings.dataset.name}: {dates_done('built', done=len(built), total=len(dates))}",
         figures={
             "rows": f"{total:,} (one per {doors.dataset.key} and date)",
             "features": f"{len(doors.dataset.features)}",
             "files": f"{doors.lake.root / 'features' / settings.dataset.name}",
-            **_audit(rows[settings.dates[-1]]),
+            "quarantined": _quarantined(raw, dates[-1]),
+            **_audit(rows[dates[-1]]),
         },
     )
+
+
+def _quarantined(raw: RawDays, day: date) -> str:
+    counts = raw.quarantined(day)
+    rules = ", ".join(f"{rule} {count:,}" for rule, count in counts.items())
+    return f"{sum(counts.values()):,} rows before {day}" + (f" ({rules})" if rules else "")
 
 
 def _audit(manifest: Manifest | None) -> dict[str, str]:
@@ -48,39 +61,34 @@ def _audit(manifest: Manifest | None) -> dict[str, str]:
     return {f"raw: {name.replace('_', ' ')}": f"{count:,}" for name, count in counts.items()}
 
 
-def publish(doors: Doors, day: date) -> bool:
+def publish(doors: Doors, day: date, raw: RawDays) -> bool:
     """Builds one date; returns False where it was there already, made from the same inputs."""
     partition = doors.partition("features", day)
-    inputs = _inputs(doors, day)
+    inputs = inputs_at(doors, day, raw)
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
-    _require_raw_days(doors, day)
+    _require_raw_days(doors, day, raw)
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, day, staging)
-        staging.facts["audit"] = doors.source.audit(day)
+        staging.facts |= {"audit": doors.sql.audit(day), "quarantined": raw.quarantined(day)}
     log.info("%s: %s rows", partition, f"{staging.rows['features.parquet']:,}")
     log.debug("%s: read %s", partition, staging.facts["audit"])
     return True
 
 
-def _require_raw_days(doors: Doors, day: date) -> None:
+def _require_raw_days(doors: Doors, day: date, raw: RawDays) -> None:
     dataset, allowed = doors.dataset, doors.settings.dataset.max_gap_days
-    raw, present = doors.source.coverage(day), doors.source.partition_days(day)
+    covered = raw.coverage(day)
     where = f"features {dataset.name} {day}"
-    if raw.first_day > day - timedelta(days=dataset.history_days):
-        found = f"the raw days begin on {raw.first_day}, and features look {dataset.history_days} days back"
+    if covered.first_day > day - timedelta(days=dataset.history_days):
+        found = f"the raw days begin on {covered.first_day}, and features look {dataset.history_days} days back"
         raise DataError(where=where, found=found, action="load earlier days, or ask a later date")
-    days = sorted({*present, raw.last_day, day})
+    days = sorted({*(present for present in raw.manifests if present < day), day})
     for one, other in itertools.pairwise(days):
         if (other - one).days > 1 + allowed:
             found = f"no raw day between {one} and {other}"
             raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
-
-
-def _inputs(doors: Doors, day: date) -> dict[str, str]:
-    chunk_rows = str(doors.settings.resources.chunk_rows)
-    return doors.source.fingerprints(day) | {"code": doors.code("features"), "chunk_rows": chunk_rows}
 
 
 def _write(doors: Doors, day: date, staging: Staging) -> None:
@@ -88,7 +96,7 @@ def _write(doors: Doors, day: date, staging: Staging) -> None:
 
     dataset = doors.dataset
     with ParquetWriter(staging.path / "features.parquet", dataset.schema) as writer:
-        for chunk in _chunks(doors, day):
+        for chunk in _checked(doors, day):
             writer.write(chunk)
     staging.rows["features.parquet"] = writer.rows
     if not writer.rows:
@@ -96,14 +104,27 @@ def _write(doors: Doors, day: date, staging: Staging) -> None:
         raise DataError(where=f"features {dataset.name} {day}", found="no customer", action=action)
 
 
-def _chunks(doors: Doors, day: date) -> Iterator[pl.DataFrame]:
-    from churn.features import contract, table
+def unchecked(doors: Doors, day: date, *, seen: date | None = None) -> Iterator[pl.DataFrame]:
+    """Yields the features of a date, a chunk at a time, whatever their values; `seen` as in `Sql.snapshot`.
 
-    dataset = doors.dataset
+    Raises:
+        DataError: rows without a key, out of order or twice, or values that do not fit their type.
+    """
+    from churn.features import table
+
+    dataset, chunk_rows = doors.dataset, doors.settings.resources.chunk_rows
     where = f"features {dataset.name} {day}"
     last: int | None = None
-    for rows in doors.source.snapshot(day, key=dataset.key, rows=doors.settings.resources.chunk_rows):
+    for rows in doors.sql.snapshot(day, key=dataset.key, rows=chunk_rows, seen=seen):
         chunk = table.build(rows, key=dataset.key, features=dataset.features, where=where)
         last = table.check_order(chunk[dataset.key], last, where=where)
-        contract.check(chunk, key=dataset.key, features=dataset.features, where=where)
+        yield chunk
+
+
+def _checked(doors: Doors, day: date) -> Iterator[pl.DataFrame]:
+    from churn.features import contract
+
+    dataset = doors.dataset
+    for chunk in unchecked(doors, day):
+        contract.check(chunk, key=dataset.key, features=dataset.features, where=f"features {dataset.name} {day}")
         yield chunk

@@ -14,6 +14,7 @@ from churn.champion import Champion, find_champion
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode, SettingsError
 from churn.labelled import read_labelled
+from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Table
 from churn.settings import PromoteStage, Settings
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def run(settings: Settings) -> Outcome:
     """Moves the alias `champion` to the candidate, or says why not (exit code 4)."""
     doors = Doors(settings)
+    bring(doors, doors.day)
     with doors.lake.lock(doors.partition("promotion")):
         version = _version(doors)
         champion = find_champion(doors)
@@ -59,7 +61,7 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
     verdict = decide(stage.gates, _evidence(rows, challenger, champion, threads=doors.settings.resources.threads))
     doors.registry.record(version, decision=_decision(doors, verdict, champion, rows=rows))
     if verdict.promote:
-        doors.registry.set_champion(version)
+        doors.registry.set_champion(version, since=day)
         find_champion(doors)  # keeps the new champion's verified copy, so that tonight needs no registry artifacts
     return _outcome(doors.settings, verdict, champion, version=version)
 

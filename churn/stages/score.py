@@ -7,13 +7,15 @@ scored it.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from churn.champion import Champion, require_champion
+from churn.champion import Champion, champion_of, require_champion
 from churn.doors import Doors
+from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import Settings
+from churn.settings import ScoreStage, Settings
 from churn.stores.lake import Manifest
 
 if TYPE_CHECKING:
@@ -25,18 +27,27 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `predictions/<dataset>/date=D` for every date that is missing or was made from other inputs."""
     doors = Doors(settings)
-    champion = require_champion(doors)
-    built = [day for day in settings.dates if _publish(doors, champion, day)]
-    last = doors.lake.manifest(doors.partition("predictions", settings.dates[-1]))
+    dates = nights(doors, kind="predictions")
+    if not dates:
+        return no_night(settings)
+    champions = _champions(doors, dates)
+    built = [day for day in dates if publish(doors, champions[day], day)]
+    last = doors.lake.manifest(doors.partition("predictions", dates[-1]))
     return Outcome(
-        headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(settings.dates))}",
+        headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(dates))}",
         figures={
-            "rows": f"{last.rows if last else 0:,} customers on {settings.dates[-1]}",
+            "rows": f"{last.rows if last else 0:,} customers on {dates[-1]}",
             "segments": _segments(last),
-            "champion": f"version {champion.version} of {settings.dataset.model_name}",
-            "files": str(doors.lake.path(doors.partition("predictions", settings.dates[-1]))),
+            "champion": f"version {champions[dates[-1]].version} of {settings.dataset.model_name}",
+            "files": str(doors.lake.path(doors.partition("predictions", dates[-1]))),
         },
     )
+
+
+def _champions(doors: Doors, dates: Sequence[date]) -> dict[date, Champion]:
+    if doors.settings.stage_as(ScoreStage).model == "as_of":
+        return {day: champion_of(doors, day) for day in dates}
+    return dict.fromkeys(dates, require_champion(doors))
 
 
 def _segments(manifest: Manifest | None) -> str:
@@ -44,7 +55,8 @@ def _segments(manifest: Manifest | None) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
-def _publish(doors: Doors, champion: Champion, day: date) -> bool:
+def publish(doors: Doors, champion: Champion, day: date) -> bool:
+    """Scores one night; returns False where it was there already, made from the same inputs."""
     partition, features = doors.partition("predictions", day), doors.partition("features", day)
     manifest = doors.lake.open(features, made_by=doors.command("features", day))
     inputs = {
@@ -60,8 +72,23 @@ def _publish(doors: Doors, champion: Champion, day: date) -> bool:
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, champion, day, staging=staging)
         doors.lake.require_unchanged(features, manifest)
+        _tell_moves(doors, champion, day, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
     return True
+
+
+def _tell_moves(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:
+    partition = doors.partition("predictions", day)
+    old = doors.lake.manifest(partition)
+    if old is None:
+        return
+    from churn.stores.moves import moves
+
+    bundle = champion.bundle
+    files = {"before": doors.lake.path(partition) / "scores.parquet", "after": staging.path / "scores.parquet"}
+    found = moves(doors.bench, **files, key=bundle.key, score=bundle.score_name)
+    versions = f"version {old.facts['model_version']} by version {champion.version}"
+    log.warning("%s: replaces scores of %s: %s", partition, versions, found)
 
 
 def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:

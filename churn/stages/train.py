@@ -16,6 +16,7 @@ from churn.dates import parse_dates, step_from
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
+from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome
 from churn.settings import Settings, TrainStage
 from churn.stages import features
@@ -48,13 +49,19 @@ class Parts:
 
 def run(settings: Settings) -> Outcome:
     """Registers a candidate trained with what was known at `date`, unless the same one is registered already."""
-    stage, doors = settings.stage_as(TrainStage), Doors(settings)
-    dates = _dates(doors, stage)
-    split = stage.split.assign(dates, horizon_days=doors.dataset.horizon_days)
-    for day in (*split.train, *split.calibration, *split.test):
-        features.publish(doors, day)
+    doors = Doors(settings)
+    split = prepare(doors)
     with doors.lake.lock(doors.partition("training")):
         return _train(doors, split)
+
+
+def prepare(doors: Doors) -> Split:
+    """Returns which dates train, calibrate and test; the features of all of them are published after it."""
+    stage, raw = doors.settings.stage_as(TrainStage), bring(doors, doors.day)
+    split = stage.split.assign(_dates(doors, stage, raw), horizon_days=doors.dataset.horizon_days)
+    for day in (*split.train, *split.calibration, *split.test):
+        features.publish(doors, day, raw)
+    return split
 
 
 def _train(doors: Doors, split: Split) -> Outcome:
@@ -71,13 +78,13 @@ def _train(doors: Doors, split: Split) -> Outcome:
     return _outcome(doors, bundle, split, version=version)
 
 
-def _dates(doors: Doors, stage: TrainStage) -> tuple[date, ...]:
+def _dates(doors: Doors, stage: TrainStage, raw: RawDays) -> tuple[date, ...]:
     if stage.dates is not None:
         return parse_dates(stage.dates)
     dataset, day = doors.dataset, doors.day
-    raw = doors.source.coverage(day)
-    first = raw.first_day + timedelta(days=dataset.history_days)
-    newest = raw.last_day + timedelta(days=1 - dataset.horizon_days)
+    covered = raw.coverage(day)
+    first = covered.first_day + timedelta(days=dataset.history_days)
+    newest = covered.last_day + timedelta(days=1 - dataset.horizon_days)
     steps = (step_from(newest, stage.every, -count) for count in range(stage.at_most))
     dates = tuple(sorted(step for step in steps if step >= first))
     if not dates:

@@ -3,7 +3,8 @@
 A partition `<root>/<kind>/<dataset>/date=D/` is made in a hidden folder beside its place, hashed, flushed to disk and
 then moved in by one system call: a plain rename where nothing stands, an atomic exchange (Linux `renameat2`) where an
 older one does. A reader sees the old partition or the new one, and a killed run leaves a hidden folder that the next
-run sweeps away. The manifest carries no time of day, so that the same inputs give the same bytes.
+run sweeps away. What a new content replaces is kept under `versions/`, so that a model or a score can be walked back
+to the bytes that it was made from. The manifest carries no time of day, so that the same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import churn
 from churn.errors import DataError, LockedError, TryAgainError
 
 MANIFEST = "_manifest.json"
+VERSIONS = "versions"
 _EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -126,7 +128,15 @@ class Lake:
         Raises:
             DataError: the manifest is there and cannot be read.
         """
-        path = self.path(partition) / MANIFEST
+        return self.manifest_in(self.path(partition))
+
+    def manifest_in(self, folder: Path) -> Manifest | None:
+        """Returns the manifest in a folder, published or kept; None where there is none.
+
+        Raises:
+            DataError: the manifest is there and cannot be read.
+        """
+        path = folder / MANIFEST
         try:
             raw = json.loads(path.read_text())
             files = {name: File(**file) for name, file in raw.pop("files").items()}
@@ -165,6 +175,59 @@ class Lake:
                 raise DataError(where=str(path), found="missing, or not the bytes that were published", action=action)
         return manifest
 
+    def version(self, partition: Partition, content: str) -> Path | None:
+        """Returns the folder where the partition holds, or once held, this very content; None where it is gone."""
+        now = self.manifest(partition)
+        if now is not None and now.content == content:
+            return self.path(partition)
+        kept = self._kept(partition, content)
+        return kept if (kept / MANIFEST).exists() else None
+
+    def version_folders(self, kind: str, dataset: str) -> tuple[Path, ...]:
+        """Returns the folders of all earlier contents of a kind that are kept."""
+        return tuple(sorted((self.root / VERSIONS / kind / dataset).glob("date=????-??-??/[0-9a-f]*")))
+
+    def _kept(self, partition: Partition, content: str) -> Path:
+        return self.root / VERSIONS / str(partition) / content[:16]
+
+    def withdraw(self, partition: Partition) -> None:
+        """Takes a partition away, whole, where there is one; an earlier content is not kept.
+
+        Raises:
+            LockedError: another run is making it.
+            TryAgainError: the disk or the file system refused.
+        """
+        target = self.path(partition)
+        if not target.exists():
+            return
+        with _disk_errors(partition), self.lock(partition):
+            _refuse_strangers(target)
+            hidden = target.parent / f".staging-{target.name}"
+            shutil.rmtree(hidden, ignore_errors=True)
+            target.rename(hidden)
+            shutil.rmtree(hidden)
+
+    def keep_texts(self, texts: Mapping[str, str]) -> str:
+        """Keeps some texts (SQL, code) under `code/<fingerprint>.json` and returns that fingerprint.
+
+        Raises:
+            TryAgainError: the disk or the file system refused.
+        """
+        name = fingerprint(dict(texts))
+        path = self.texts_path(name)
+        if not path.exists():
+            with _disk_errors(Partition(kind="code", dataset=name[:16])):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                unborn = path.with_suffix(f".{os.getpid()}")
+                unborn.write_text(json.dumps(dict(texts), indent=1, sort_keys=True))
+                _flush(unborn)
+                unborn.rename(path)
+        return name
+
+    def texts_path(self, name: str) -> Path:
+        """Returns where the texts of a fingerprint are kept, or would be."""
+        return self.root / "code" / f"{name}.json"
+
     def require_unchanged(self, partition: Partition, manifest: Manifest) -> None:
         """Returns nothing where what was opened still stands; call it after reading, before publishing.
 
@@ -193,10 +256,28 @@ class Lake:
             try:
                 staging = Staging(path=hidden)
                 yield staging
-                _write_manifest(_describe(partition, inputs, staging), hidden)
+                manifest = _describe(partition, inputs, staging)
+                _write_manifest(manifest, hidden)
+                self._keep_replaced(partition, by=manifest)
                 _move_in(hidden, target)
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
+
+    def _keep_replaced(self, partition: Partition, *, by: Manifest) -> None:
+        """Links what stands there under `versions/` before other content takes its place."""
+        old = self.manifest(partition) if partition.day else None
+        if old is None or old.content == by.content:
+            return
+        kept = self._kept(partition, old.content)
+        whole = all(_has_size(self.path(partition) / name, file.bytes) for name, file in old.files.items())
+        if kept.exists() or not whole:
+            return
+        unborn = kept.with_name(f".{kept.name}")
+        shutil.rmtree(unborn, ignore_errors=True)
+        unborn.mkdir(parents=True)
+        for name in (*old.files, MANIFEST):
+            os.link(self.path(partition) / name, unborn / name)
+        unborn.rename(kept)
 
     @contextmanager
     def lock(self, partition: Partition) -> Iterator[None]:
@@ -254,9 +335,7 @@ def _write_manifest(manifest: Manifest, folder: Path) -> None:
 
 
 def _move_in(hidden: Path, target: Path) -> None:
-    for path in hidden.iterdir():
-        _flush(path)
-    _flush(hidden)
+    _flush_all(hidden)
     if target.exists():
         _exchange(hidden, target)
     else:
@@ -269,6 +348,18 @@ def _exchange(one: Path, other: Path) -> None:
     if libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(other))
+
+
+def _flush_all(folder: Path) -> None:
+    # one call for the file system costs less than one for each of a partition's files
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if libc.syncfs(handle) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(folder))
+    finally:
+        os.close(handle)
 
 
 def _flush(path: Path) -> None:

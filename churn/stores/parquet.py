@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,7 +26,7 @@ class ParquetWriter:
     def __init__(self, path: Path, schema: pl.Schema) -> None:
         self.rows = 0
         self._schema = schema
-        self._writer = pq.ParquetWriter(path, _arrow(pl.DataFrame(schema=schema)).schema, compression="zstd")
+        self._writer = pq.ParquetWriter(path, _arrow_schema(tuple(schema.items())), compression="zstd")
 
     def write(self, chunk: pl.DataFrame) -> None:
         """Appends the chunk as one row group."""
@@ -66,6 +67,11 @@ def read_table(path: Path) -> pl.DataFrame:
     """
     with _parquet_errors(path):
         return pl.DataFrame(pq.read_table(path, partitioning=None))
+
+
+@cache
+def _arrow_schema(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
+    return _arrow(pl.DataFrame(schema=dict(columns))).schema
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:

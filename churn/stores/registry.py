@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 _FINGERPRINT = "churn.fingerprint"
 _BUNDLE = "churn.bundle"
+_REIGN = "churn.champion."
 _PERMANENT = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "PERMISSION_DENIED"}
 
 
@@ -65,6 +67,14 @@ class Registered:
     bundle: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reign:
+    """A version that was made champion, for the nights from the date `since` (ISO) on."""
+
+    version: int
+    since: str
+
+
 class Registry:
     """The versions of one registered model.
 
@@ -84,11 +94,30 @@ class Registry:
         """
         found = self._registered_model()
         version = found.aliases.get(CHAMPION) if found else None
-        if version is None:
-            return None
-        with self._talk() as client:
-            tags = client.get_model_version(self.model, str(version)).tags
-        return Registered(version=int(version), fingerprint=tags.get(_FINGERPRINT, ""), bundle=tags.get(_BUNDLE, ""))
+        return None if version is None else self.registered(int(version))
+
+    def registered(self, version: int) -> Registered:
+        """Returns what is registered under a version.
+
+        Raises:
+            SettingsError: there is no such version.
+        """
+        known = {int(found.version): found.tags for found in self._versions()}
+        if version not in known:
+            there_are = f"there are: {', '.join(map(str, sorted(known))) or 'none'}"
+            raise SettingsError(where=self.model, found=f"no version {version}", action=there_are)
+        tags = known[version]
+        return Registered(version=version, fingerprint=tags.get(_FINGERPRINT, ""), bundle=tags.get(_BUNDLE, ""))
+
+    def versions(self) -> tuple[int, ...]:
+        """Returns all registered versions, in order."""
+        return tuple(sorted(int(found.version) for found in self._versions()))
+
+    def reigns(self) -> tuple[Reign, ...]:
+        """Returns who was made champion, and for which date, in the order in which it was decided."""
+        found = self._registered_model()
+        tags = {name: text for name, text in found.tags.items() if name.startswith(_REIGN)} if found else {}
+        return tuple(Reign(**json.loads(tags[name])) for name in sorted(tags))
 
     def newest(self) -> int | None:
         """Returns the highest version; None where nothing was registered."""
@@ -123,12 +152,9 @@ class Registry:
         """
         import mlflow.artifacts
 
-        known = {int(found.version): found for found in self._versions()}
-        if number not in known:
-            there_are = f"there are: {', '.join(map(str, sorted(known))) or 'none'}"
-            raise SettingsError(where=self.model, found=f"no version {number}", action=there_are)
+        self.registered(number)
         with self._talk() as client, tempfile.TemporaryDirectory() as folder:
-            run = str(known[number].run_id)
+            run = str(client.get_model_version(self.model, str(number)).run_id)
             path = self._artifacts(run) / "bundle"
             if self._uri:
                 root = client.get_run(run).info.artifact_uri
@@ -141,9 +167,15 @@ class Registry:
             text = json.dumps(decision, sort_keys=True)
             client.set_model_version_tag(self.model, str(version), "churn.decision", text)
 
-    def set_champion(self, version: int) -> None:
-        """Moves the alias `champion`; call it after the decision was recorded."""
+    def set_champion(self, version: int, *, since: date) -> None:
+        """Notes the reign that begins with `since`, then moves the alias `champion`; call it under a lock.
+
+        Reigns are appended and never rewritten, so that an old night can be scored by the champion of that night.
+        """
+        reign = json.dumps({"version": version, "since": since.isoformat()})
+        name = f"{_REIGN}{len(self.reigns()):06d}"
         with self._talk() as client:
+            client.set_registered_model_tag(self.model, name, reign)
             client.set_registered_model_alias(self.model, CHAMPION, str(version))
 
     def _registered_model(self) -> RegisteredModel | None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from churn.datasets import load
 from churn.features.table import build
 from churn.settings import SQL
-from churn.stores.source import Source
+from churn.stores.duck import Bench
+from churn.stores.sql import Sql
 
 SHOP_DAY = date(2010, 12, 5)
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
@@ -27,8 +28,8 @@ Line = tuple[str, str, str | None, int, datetime, float, float | None, str]
 
 def features(folder: Path, name: str, tables: Sequence[str], day: date) -> pl.DataFrame:
     dataset, paths = load(name), {table: str(folder / f"{table}.parquet") for table in tables}
-    source = Source(tables=paths, sql=SQL / name, threads=2, memory="2GB", spill=folder / "spill")
-    frames = list(source.snapshot(day, key=dataset.key, rows=100_000))
+    bench = Bench(threads=2, memory="2GB", spill=folder / "spill", chunk_rows=100_000, cache=folder / "cache")
+    frames = list(Sql(tables=paths, sql=SQL / name, bench=bench).snapshot(day, key=dataset.key, rows=100_000))
     if not frames:
         return pl.DataFrame(schema=dataset.schema)
     return build(pl.concat(frames), key=dataset.key, features=dataset.features, where=str(day))

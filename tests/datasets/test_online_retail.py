@@ -13,7 +13,8 @@ from polars.testing import assert_frame_equal
 
 from churn.datasets.online_retail import DATASET
 from churn.features import contract, table
-from churn.stores.source import Source
+from churn.stores.duck import Bench
+from churn.stores.sql import Sql
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 REAL = CHECKOUT.parent / "shared" / "data" / "online_retail"
@@ -44,24 +45,24 @@ class Line:
         return datetime.combine(D - timedelta(days=self.age), self.clock)
 
 
-Shop = Callable[..., Source]
+Shop = Callable[..., Sql]
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """Makes a source of two yearly files; `later` is published with that file's own names and types."""
+    """Makes the SQL over two yearly files; `later` is published with that file's own names and types."""
 
-    def make(*, earlier: Sequence[Line] = (), later: Sequence[Line] = ()) -> Source:
+    def make(*, earlier: Sequence[Line] = (), later: Sequence[Line] = ()) -> Sql:
         _earlier(earlier).write_parquet(tmp_path / f"{EARLIER}.parquet")
         _later(later).write_parquet(tmp_path / f"{LATER}.parquet")
-        return _source(tmp_path, spill=tmp_path)
+        return _sql(tmp_path, spill=tmp_path)
 
     return make
 
 
 @pytest.fixture
-def real(tmp_path: Path) -> Source:
-    return _source(REAL, spill=tmp_path)
+def real(tmp_path: Path) -> Sql:
+    return _sql(REAL, spill=tmp_path)
 
 
 def _columns(lines: Sequence[Line]) -> list[pl.Series]:
@@ -91,35 +92,33 @@ def _named(frame: pl.DataFrame, *, invoice: str, price: str, customer: str) -> p
     return frame
 
 
-def _source(folder: Path, *, spill: Path, threads: int = 2) -> Source:
-    return Source(
+def _sql(folder: Path, *, spill: Path, threads: int = 2) -> Sql:
+    return Sql(
         tables={name: str(folder / f"{name}.parquet") for name in (EARLIER, LATER)},
         sql=CHECKOUT / "sql" / "online_retail",
-        threads=threads,
-        memory="1GB",
-        spill=spill,
+        bench=Bench(threads=threads, memory="1GB", spill=spill, chunk_rows=1_000, cache=spill),
     )
 
 
-def _features(source: Source, day: date = D) -> pl.DataFrame:
+def _features(sql: Sql, day: date = D) -> pl.DataFrame:
     """The contract is checked on the way, as the features stage does."""
-    rows = pl.concat(list(source.snapshot(day, key="customer_id", rows=1_000)))
+    rows = pl.concat(list(sql.snapshot(day, key="customer_id", rows=1_000)))
     built = table.build(rows, key=DATASET.key, features=DATASET.features, where=str(day))
     contract.check(built, key=DATASET.key, features=DATASET.features, where=str(day))
     return built
 
 
-def _feature(source: Source, name: str, *, customer: int = 7) -> object:
-    return _features(source).row(by_predicate=pl.col("customer_id") == customer, named=True)[name]
+def _feature(sql: Sql, name: str, *, customer: int = 7) -> object:
+    return _features(sql).row(by_predicate=pl.col("customer_id") == customer, named=True)[name]
 
 
-def _customers(source: Source) -> list[int]:
-    found = [frame["customer_id"] for frame in source.snapshot(D, key="customer_id", rows=1_000)]
+def _customers(sql: Sql) -> list[int]:
+    found = [frame["customer_id"] for frame in sql.snapshot(D, key="customer_id", rows=1_000)]
     return pl.concat(found).to_list() if found else []
 
 
-def _label(source: Source) -> object:
-    return source.labels(D, key="customer_id", horizon_days=90).row(by_predicate=pl.col("customer_id") == 7)[1]
+def _label(sql: Sql) -> object:
+    return sql.labels(D, key="customer_id", horizon_days=90).row(by_predicate=pl.col("customer_id") == 7)[1]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -128,9 +127,9 @@ def _label(source: Source) -> object:
 
 def test_a_line_that_stands_in_both_files_counts_once(shop: Shop) -> None:
     both = [Line(age=3, invoice="500003"), Line(age=2, invoice="500004")]
-    source = shop(earlier=[Line(age=5, invoice="500002"), *both], later=[*both, Line(age=1, invoice="500005")])
-    audit = source.audit(D)
-    assert (_feature(source, "purchases_180d"), _feature(source, "spend_180d")) == (4, 4.0)
+    sql = shop(earlier=[Line(age=5, invoice="500002"), *both], later=[*both, Line(age=1, invoice="500005")])
+    audit = sql.audit(D)
+    assert (_feature(sql, "purchases_180d"), _feature(sql, "spend_180d")) == (4, 4.0)
     assert (audit["lines_read"], audit["overlap_lines"], audit["lines_merged"]) == (6, 2, 4)
     assert (audit["duplicate_lines"], audit["overlap_lines_unmatched"]) == (0, 0)
 
@@ -149,14 +148,14 @@ def test_the_overlap_starts_with_the_later_files_first_day_not_its_first_minute(
 
 def test_a_line_of_the_overlap_that_the_later_file_lacks_is_counted_but_for_its_description(shop: Shop) -> None:
     known, unknown = Line(age=2, description=None), Line(age=2, description="Unknown")
-    source = shop(earlier=[known, known, Line(age=1, invoice="500009")], later=[unknown])
-    assert source.audit(D)["overlap_lines_unmatched"] == 2
+    sql = shop(earlier=[known, known, Line(age=1, invoice="500009")], later=[unknown])
+    assert sql.audit(D)["overlap_lines_unmatched"] == 2
 
 
 def test_before_the_later_file_has_a_day_the_earlier_one_is_read_alone(shop: Shop) -> None:
-    source = shop(earlier=[Line(age=2), Line(age=0)], later=[Line(age=0)])
-    assert _feature(source, "purchases_180d") == 1
-    assert source.audit(D)["overlap_lines"] == 0
+    sql = shop(earlier=[Line(age=2), Line(age=0)], later=[Line(age=0)])
+    assert _feature(sql, "purchases_180d") == 1
+    assert sql.audit(D)["overlap_lines"] == 0
 
 
 def test_an_exact_duplicate_is_removed_and_a_line_that_differs_in_anything_is_kept(shop: Shop) -> None:
@@ -168,28 +167,23 @@ def test_an_exact_duplicate_is_removed_and_a_line_that_differs_in_anything_is_ke
         replace(line, clock=time(12, 1)),
         replace(line, stock_code="85049"),
     ]
-    source = shop(later=[line, line, line, *others])
-    audit = source.audit(D)
+    sql = shop(later=[line, line, line, *others])
+    audit = sql.audit(D)
     assert (audit["duplicate_lines"], audit["lines_kept"]) == (2, 6)
-    assert _feature(source, "spend_180d") == 7.001
+    assert _feature(sql, "spend_180d") == 7.001
 
 
 def test_a_line_without_a_customer_is_counted_and_belongs_to_nobody(shop: Shop) -> None:
     nobodys = Line(age=2, customer=None)
-    source = shop(earlier=[Line(age=3), nobodys, nobodys])
-    audit = source.audit(D)
-    assert _customers(source) == [7]
+    sql = shop(earlier=[Line(age=3), nobodys, nobodys])
+    audit = sql.audit(D)
+    assert _customers(sql) == [7]
     assert (audit["lines_without_customer"], audit["duplicate_lines_without_customer"], audit["customers"]) == (2, 1, 1)
     assert (audit["lines_merged"], audit["duplicate_lines"], audit["lines_kept"]) == (3, 1, 1)
 
 
 def test_a_price_keeps_its_thousandths(shop: Shop) -> None:
     assert _feature(shop(later=[Line(age=2, quantity=3, price=0.001)]), "spend_180d") == 0.003
-
-
-def test_coverage_is_what_lies_before_the_date(shop: Shop) -> None:
-    coverage = shop(earlier=[Line(age=9)], later=[Line(age=2), Line(age=0)]).coverage(D)
-    assert (coverage.first_day, coverage.last_day) == (D - timedelta(days=9), D - timedelta(days=2))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -206,14 +200,14 @@ def test_a_cancellation_lowers_spend_and_is_no_purchase(shop: Shop) -> None:
 
 
 def test_a_negative_quantity_cancels_without_the_letter_c(shop: Shop) -> None:
-    source = shop(later=[Line(age=20, quantity=10), Line(age=5, invoice="500002", quantity=-4)])
-    assert (_feature(source, "cancellation_share_180d"), _feature(source, "spend_180d")) == (0.5, 6.0)
+    sql = shop(later=[Line(age=20, quantity=10), Line(age=5, invoice="500002", quantity=-4)])
+    assert (_feature(sql, "cancellation_share_180d"), _feature(sql, "spend_180d")) == (0.5, 6.0)
 
 
 def test_spend_is_negative_where_an_old_purchase_is_cancelled(shop: Shop) -> None:
     old, back = Line(age=200, price=50), Line(age=4, invoice="C500002", quantity=-1, price=50)
-    source = shop(later=[old, back, Line(age=100, invoice="500003", price=20)])
-    assert (_feature(source, "spend_30d"), _feature(source, "spend_180d")) == (-50.0, -30.0)
+    sql = shop(later=[old, back, Line(age=100, invoice="500003", price=20)])
+    assert (_feature(sql, "spend_30d"), _feature(sql, "spend_180d")) == (-50.0, -30.0)
 
 
 @pytest.mark.parametrize(
@@ -233,9 +227,9 @@ def test_what_is_no_purchase_brings_nobody_into_the_population_and_keeps_nobody(
 
 
 def test_a_free_line_adds_no_product_and_no_spend(shop: Shop) -> None:
-    source = shop(later=[Line(age=5), Line(age=5, stock_code="22222", price=0.0)])
-    audit = source.audit(D)
-    assert (_feature(source, "products_180d"), _feature(source, "spend_180d")) == (1, 1.0)
+    sql = shop(later=[Line(age=5), Line(age=5, stock_code="22222", price=0.0)])
+    audit = sql.audit(D)
+    assert (_feature(sql, "products_180d"), _feature(sql, "spend_180d")) == (1, 1.0)
     assert (audit["lines_with_price_not_positive"], audit["purchase_lines_kept"], audit["lines_kept"]) == (1, 1, 2)
 
 
@@ -270,12 +264,12 @@ def test_a_purchase_on_the_date_itself_changes_no_feature(shop: Shop) -> None:
 
 
 def test_labels_and_snapshot_have_the_same_population(shop: Shop) -> None:
-    source = shop(later=[Line(age=180, customer=1), Line(age=181, customer=2), Line(age=-1, customer=3)])
-    assert source.labels(D, key="customer_id", horizon_days=90).to_dict(as_series=False) == {
+    sql = shop(later=[Line(age=180, customer=1), Line(age=181, customer=2), Line(age=-1, customer=3)])
+    assert sql.labels(D, key="customer_id", horizon_days=90).to_dict(as_series=False) == {
         "customer_id": [1],
         "label": [1],
     }
-    assert _customers(source) == [1]
+    assert _customers(sql) == [1]
 
 
 @pytest.mark.parametrize(
@@ -330,8 +324,8 @@ def test_country_is_the_last_purchases_and_small_markets_are_one_level(shop: Sho
         Line(age=3, customer=1, country="Germany"),
         Line(age=1, customer=1, country="France", invoice="C500003", quantity=-1),
     ]
-    source = shop(later=[*moved, Line(age=2, customer=2, country="Iceland")])
-    assert _features(source)["country"].to_list() == ["Germany", "other"]
+    sql = shop(later=[*moved, Line(age=2, customer=2, country="Iceland")])
+    assert _features(sql)["country"].to_list() == ["Germany", "other"]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -339,7 +333,7 @@ def test_country_is_the_last_purchases_and_small_markets_are_one_level(shop: Sho
 
 
 @needs_real_data
-def test_all_real_lines_are_accounted_for_as_published(real: Source) -> None:
+def test_all_real_lines_are_accounted_for_as_published(real: Sql) -> None:
     audit = real.audit(date(2011, 12, 10))
     assert audit == {
         "lines_read": 525_461 + 541_909,
@@ -364,24 +358,23 @@ def test_all_real_lines_are_accounted_for_as_published(real: Source) -> None:
 
 @needs_real_data
 @pytest.mark.parametrize("day", [date(2010, 6, 1), date(2010, 12, 5), date(2011, 6, 1)])
-def test_forgetting_the_future_changes_no_real_feature(real: Source, tmp_path: Path, day: date) -> None:
+def test_forgetting_the_future_changes_no_real_feature(real: Sql, tmp_path: Path, day: date) -> None:
     day_text = pl.col("InvoiceDate").cast(pl.String).str.slice(0, 10)
     for name in (EARLIER, LATER):
         kept = pl.read_parquet(REAL / f"{name}.parquet").filter(day_text < day.isoformat())
         kept.write_parquet(tmp_path / f"{name}.parquet", compression="uncompressed")
-    forgetful = _source(tmp_path, spill=tmp_path)
+    forgetful = _sql(tmp_path, spill=tmp_path)
     assert_frame_equal(_features(forgetful, day), _features(real, day))
-    assert forgetful.coverage(day) == real.coverage(day)
 
 
 @needs_real_data
-def test_real_features_are_the_same_with_one_thread_and_with_two(real: Source, tmp_path: Path) -> None:
-    assert_frame_equal(_features(_source(REAL, spill=tmp_path, threads=1)), _features(real))
+def test_real_features_are_the_same_with_one_thread_and_with_two(real: Sql, tmp_path: Path) -> None:
+    assert_frame_equal(_features(_sql(REAL, spill=tmp_path, threads=1)), _features(real))
 
 
 @needs_real_data
 @pytest.mark.parametrize("day", [date(2010, 12, 6), date(2011, 6, 1)])
-def test_real_features_and_labels_agree_with_a_second_way_to_count_them(real: Source, day: date) -> None:
+def test_real_features_and_labels_agree_with_a_second_way_to_count_them(real: Sql, day: date) -> None:
     expected = _counted_with_polars(day)
     labels = real.labels(day, key="customer_id", horizon_days=90)
     found = _features(real, day).join(labels.cast({"label": pl.Int64}), on="customer_id", maintain_order="left")
@@ -390,7 +383,7 @@ def test_real_features_and_labels_agree_with_a_second_way_to_count_them(real: So
 
 @needs_real_data
 @pytest.mark.parametrize("day", [date(2010, 5, 30), date(2011, 1, 24), date(2011, 7, 8), date(2011, 12, 10)])
-def test_the_contract_holds_on_hard_real_days(real: Source, day: date) -> None:
+def test_the_contract_holds_on_hard_real_days(real: Sql, day: date) -> None:
     # 2011-01-18: 77,184 pounds ordered and cancelled; 2011-06-10: 38,970 cancelled; 2011-12-09: 168,470 both.
     assert _features(real, day).height > 2_000
 

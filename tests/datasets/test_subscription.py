@@ -11,21 +11,18 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from churn.datasets.subscription import DATASET
-from churn.errors import DataError
-from churn.stores.source import Coverage, Source
 from tests.simulation.simulated import (
     CHANGE,
     FIRST,
     NIGHT,
-    SQL,
     TABLES,
-    Raw,
     Scenario,
     features,
     raw,
     simulated,
     snapshot,
     source,
+    sql_over,
     stacked,
 )
 
@@ -163,19 +160,6 @@ def test_who_signs_up_today_is_known_tomorrow(age: int, known: int, tmp_path: Pa
     assert source(tables, tmp_path).labels(D, key="customer_id", horizon_days=30).height == known
 
 
-def test_coverage_is_where_both_daily_feeds_reach(tmp_path: Path) -> None:
-    use = rows([9, 5, 2, 0, -3], sessions=1, minutes=10)
-    paid = rows([8, 4, 0], plan="basic", amount_cents=999, status="paid", attempt=1)
-    found = source(one_customer(usage=use, payments=paid), tmp_path).coverage(D)
-    assert found == Coverage(first_day=D - 8 * DAY, last_day=D - 4 * DAY)
-
-
-@pytest.mark.parametrize("tables", [one_customer(), one_customer(usage=rows([3], sessions=1, minutes=10))])
-def test_a_feed_without_a_row_covers_nothing(tables: Raw, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no row"):
-        source(tables, tmp_path).coverage(D)
-
-
 def test_the_snapshot_is_what_a_loop_over_the_rows_counts(tmp_path: Path) -> None:
     tables = raw("steady")
     found = {row["customer_id"]: row for row in snapshot(tables, D, tmp_path).iter_rows(named=True)}
@@ -253,7 +237,6 @@ def test_the_future_may_be_deleted_or_go_mad_and_no_feature_moves(tmp_path: Path
     assert_frame_equal(features(past, D, tmp_path / "past"), told)
     assert_frame_equal(features(mad, D, tmp_path / "mad"), told)
     assert source(past, tmp_path / "past").audit(D) == source(mad, tmp_path / "mad").audit(D)
-    assert source(past, tmp_path / "past").coverage(D) == source(mad, tmp_path / "mad").coverage(D)
 
 
 def test_labels_are_who_left_of_those_in_the_snapshot(tmp_path: Path) -> None:
@@ -273,13 +256,12 @@ def test_daily_folders_are_read_as_one_table_with_their_dates(tmp_path: Path) ->
         for name, frame in one.tables.items():
             frame.write_parquet(folder / f"{name}.parquet")
     paths = {name: str(tmp_path / "raw" / "date=*" / f"{name}.parquet") for name in TABLES}
-    daily = Source(tables=paths, sql=SQL, threads=1, memory="1GB", spill=tmp_path)
+    daily = sql_over(paths, spill=tmp_path)
     flat = source({name: stacked(days, name) for name in TABLES}, tmp_path / "flat")
     assert_frame_equal(
         pl.concat(daily.snapshot(day, key="customer_id", rows=500)),
         pl.concat(flat.snapshot(day, key="customer_id", rows=500)),
     )
-    assert daily.coverage(day) == flat.coverage(day) == Coverage(first_day=FIRST, last_day=day - DAY)
     assert daily.audit(day) == flat.audit(day)
 
 

@@ -14,7 +14,8 @@ from churn.datasets.subscription import DATASET
 from churn.features import contract, table
 from churn.simulation.business import Business
 from churn.simulation.days import Day, simulate
-from churn.stores.source import Source
+from churn.stores.duck import Bench
+from churn.stores.sql import Sql
 
 Scenario: TypeAlias = Literal["steady", "drift", "concept"]
 Raw: TypeAlias = Mapping[str, pl.DataFrame]
@@ -44,13 +45,19 @@ def raw(scenario: Scenario) -> dict[str, pl.DataFrame]:
     return {name: stacked(simulated(scenario), name) for name in TABLES}
 
 
-def source(tables: Raw, folder: Path) -> Source:
-    """Returns a source over one file a table, so that the SQL alone can keep the future out."""
+def source(tables: Raw, folder: Path) -> Sql:
+    """Returns the business's SQL over one file a table, so that the SQL alone can keep the future out."""
     folder.mkdir(exist_ok=True)
     for name, frame in tables.items():
         frame.write_parquet(folder / f"{name}.parquet")
     paths = {name: str(folder / f"{name}.parquet") for name in tables}
-    return Source(tables=paths, sql=SQL, threads=1, memory="1GB", spill=folder)
+    return sql_over(paths, spill=folder)
+
+
+def sql_over(paths: Mapping[str, str], *, spill: Path) -> Sql:
+    """Returns the business's SQL over a parquet glob a table."""
+    bench = Bench(threads=1, memory="1GB", spill=spill, chunk_rows=100_000, cache=spill)
+    return Sql(tables=paths, sql=SQL, bench=bench)
 
 
 def snapshot(tables: Raw, day: date, folder: Path) -> pl.DataFrame:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.command import churn, done
+from tests.command import FAST, churn, done
 
 
 def test_status_shows_which_dates_have_what_and_who_is_champion(lake: Path) -> None:
-    done("stage=score", "date=2025-08-20", root=lake)
+    done("stage=score", "date=2025-08-20", *FAST, root=lake)
     shutil.rmtree(lake / "mlflow")
     shutil.rmtree(lake / "raw")
-    ran = done("stage=status", root=lake)
+    ran = done("stage=status", *FAST, root=lake)
     (champion,) = [line for line in ran.out.splitlines() if "champion" in line]
     assert "version 1, AUC 0." in champion
     assert "on 1,500 rows" in champion
+    assert "the sources did not tell" in ran.out
     last = ran.out.rstrip().splitlines()[-1].split()
-    assert last == ["2025-08-20", "1,500", "1,500", "1", "-"]
+    assert last == ["2025-08-20", "1,500", "1,500", "1", "-", *"as it would be made now".split()]
 
 
 def test_an_empty_root_is_no_error(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -195,7 +196,7 @@ def test_the_champion_is_the_last_that_was_called_one(folder: Path, registry: Re
     for number in (1, 2):
         registry.register(replace(candidate, fingerprint=f"f{number}"))
     for number in (1, 2, 1):
-        registry.set_champion(number)
+        registry.set_champion(number, since=date(2026, 1, number))
         assert registry.champion() == Registered(version=number, fingerprint=f"f{number}", bundle="b1")
     assert opened(folder, model=registry.model).champion() == Registered(version=1, fingerprint="f1", bundle="b1")
     assert registry.newest() == 2
@@ -284,13 +285,23 @@ def test_nothing_of_the_environment_enters_the_registry(
     assert not any(b"hunter2-and-more" in content for content in files)
 
 
+def test_reigns_are_appended_and_never_rewritten(registry: Registry, candidate: Candidate) -> None:
+    for number in (1, 2):
+        registry.register(replace(candidate, fingerprint=f"f{number}"))
+    assert registry.reigns() == ()
+    for number in (1, 2, 1):
+        registry.set_champion(number, since=date(2026, 1, 5))
+    assert [reign.version for reign in registry.reigns()] == [1, 2, 1]
+    assert {reign.since for reign in registry.reigns()} == {"2026-01-05"}
+
+
 ASK: dict[str, Callable[[Registry], object]] = {
     "champion": lambda registry: registry.champion(),
     "newest": lambda registry: registry.newest(),
     "trained_from": lambda registry: registry.trained_from("f1"),
     "bundle_files": lambda registry: registry.bundle_files(1),
     "record": lambda registry: registry.record(1, decision={}),
-    "set_champion": lambda registry: registry.set_champion(1),
+    "set_champion": lambda registry: registry.set_champion(1, since=date(2026, 1, 5)),
 }
 
 

@@ -1,0 +1,117 @@
+"""May features read this raw day?
+
+A day is judged as a whole, from counts alone: how many rows break a rule, whether keys stand twice, whether a table
+that brings rows every day brings none, far fewer than before, or the very rows of the day before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from churn.errors import SettingsError
+from churn.features.raw import RawTable
+
+_DAYS_BEFORE = 7
+# Two days of a handful of rows are alike by chance, and half of a handful is no fewer than chance makes.
+_ROWS_THAT_TELL = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeLimits:
+    """When faults of rows stop the night.
+
+    For each raw table and day: above `quarantine_share` (0 to 1) of its rows and above `quarantine_rows` rows. A daily
+    table also stops it below `fewest_rows_share` (0 to 1) of its median rows on the 7 raw days before.
+    """
+
+    quarantine_share: float
+    quarantine_rows: int
+    fewest_rows_share: float
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a share that is not from 0 to 1, or a negative number of rows."""
+        shares = (self.quarantine_share, self.fewest_rows_share)
+        if not all(0 <= share <= 1 for share in shares) or self.quarantine_rows < 0:
+            found = f"shares {shares[0]} and {shares[1]}, {self.quarantine_rows} rows"
+            raise SettingsError(where="dataset.intake", found=found, action="give shares from 0 to 1, rows from 0 up")
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What one raw table brought on one day.
+
+    `read` rows came, `kept` of them kept the contract; `broken` counts rows by rule, `samples` holds a few keys of rows
+    that break one, `twice` keys that stand there more than once; `sha256` is that of the kept rows' file.
+    """
+
+    read: int = 0
+    kept: int = 0
+    broken: dict[str, int] = field(default_factory=dict)
+    samples: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)
+    sha256: str = ""
+
+
+def day_faults(
+    tables: Sequence[RawTable],
+    tallies: Mapping[str, Tally],
+    *,
+    before: Sequence[Mapping[str, Tally]],
+    limits: IntakeLimits,
+) -> tuple[str, ...]:
+    """Returns what forbids to read the day, one text a fault; none where it may be read.
+
+    `tallies` are the day's by table, `before` those of the raw days before it, the newest last.
+
+    >>> table = RawTable(name="usage", day="date", columns=(), daily=True)
+    >>> limits = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5)
+    >>> day_faults([table], {"usage": Tally()}, before=[{"usage": Tally(read=9, kept=9)}], limits=limits)
+    ('usage: no row, and it brings rows every day',)
+    """
+    return tuple(
+        f"{table.name}: {fault}"
+        for table in tables
+        for fault in _table_faults(
+            table, tallies[table.name], before=[day[table.name] for day in before], limits=limits
+        )
+    )
+
+
+def _table_faults(table: RawTable, tally: Tally, *, before: Sequence[Tally], limits: IntakeLimits) -> Iterator[str]:
+    if tally.twice:
+        yield f"the key {', '.join(table.key)} stands there more than once, such as {', '.join(tally.twice)}"
+    if _too_many_broken(tally, limits):
+        yield _broken_text(tally, limits)
+    if table.daily and any(day.kept for day in before):
+        yield from _daily_faults(tally, before, limits)
+
+
+def _too_many_broken(tally: Tally, limits: IntakeLimits) -> bool:
+    broken = tally.read - tally.kept
+    return broken > max(limits.quarantine_rows, limits.quarantine_share * tally.read) or (broken > 0 and not tally.kept)
+
+
+def _broken_text(tally: Tally, limits: IntakeLimits) -> str:
+    broken = tally.read - tally.kept
+    worst = sorted(tally.broken.items(), key=lambda item: -item[1])[:5]
+    rules = ", ".join(f"{rule} ({count:,} rows)" for rule, count in worst)
+    return (
+        f"{broken:,} of {tally.read:,} rows ({broken / tally.read:.1%}) break a rule, limit "
+        f"{limits.quarantine_share:.1%} and {limits.quarantine_rows:,} rows: {rules}; "
+        f"keys such as {', '.join(tally.samples)}"
+    )
+
+
+def _daily_faults(tally: Tally, before: Sequence[Tally], limits: IntakeLimits) -> Iterator[str]:
+    usual = median(day.read for day in before[-_DAYS_BEFORE:])
+    if not tally.read:
+        yield "no row, and it brings rows every day"
+    elif usual >= _ROWS_THAT_TELL and tally.read < limits.fewest_rows_share * usual:
+        yield (
+            f"{tally.read:,} rows, far fewer than the median {usual:,.0f} of the {len(before[-_DAYS_BEFORE:])} raw "
+            f"days before (limit {limits.fewest_rows_share:.0%})"
+        )
+    elif tally.kept >= _ROWS_THAT_TELL and tally.sha256 == before[-1].sha256:
+        yield f"the same {tally.kept:,} rows as on the raw day before"

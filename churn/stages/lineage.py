@@ -1,0 +1,137 @@
+"""Walks from a published night back to its model, features, raw days, SQL and code, and can make it again."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from churn.champion import Champion, version_of
+from churn.doors import Doors
+from churn.errors import DataError, ExitCode
+from churn.raw_days import in_lake
+from churn.reports.outcome import Outcome, Table
+from churn.settings import LineageStage, Settings
+from churn.stages import features as features_stage
+from churn.stages import score as score_stage
+from churn.stores.lake import Lake, Manifest, Partition
+
+_GONE = "gone (pruned)"
+
+
+def run(settings: Settings) -> Outcome:
+    """Returns what a night was made from; exit code 3 where making it again gives other bytes."""
+    stage, doors, day = settings.stage_as(LineageStage), Doors(settings), settings.day
+    scores = doors.lake.open(doors.partition("predictions", day), made_by=doors.command("score", day))
+    features = _manifest_of(doors, doors.partition("features", day), scores.inputs["features"])
+    model = version_of(doors, scores.facts["model_version"])
+    rebuilt = _rebuild(doors, day, model, scores=scores, features=features) if stage.rebuild else None
+    return Outcome(
+        code=ExitCode.DATA if rebuilt is False else ExitCode.OK,
+        headline=f"lineage {settings.dataset.name} {day}: from the scores back to the raw days",
+        figures={
+            "scores": f"{scores.rows:,} rows, content {scores.content[:16]}",
+            "features": f"{features.rows:,} rows, content {features.content[:16]}",
+            "raw days": _raw_days(doors, features),
+            "sql": str(doors.lake.texts_path(features.inputs["sql"])),
+            "code of features": str(doors.lake.texts_path(features.inputs["code"])),
+            "code of scores": str(doors.lake.texts_path(scores.inputs["code"])),
+            "model": f"version {model.version}, bundle {model.bundle.fingerprint[:16]}",
+            "model settings": _spelled(model.bundle.lineage["model"]),
+            "code of the model": str(doors.lake.texts_path(model.bundle.lineage["code"])),
+            **_rebuilt_text(rebuilt),
+        },
+        table=_trained_on(doors, model),
+    )
+
+
+def _manifest_of(doors: Doors, partition: Partition, content: str) -> Manifest:
+    folder = doors.lake.version(partition, content)
+    manifest = doors.lake.manifest_in(folder) if folder else None
+    if manifest is None:
+        found = f"the content {content[:16]} that the scores were made from is gone"
+        raise DataError(where=str(partition), found=found, action="it was pruned; restore it from a backup")
+    return manifest
+
+
+def _tables(doors: Doors, features: Manifest) -> dict[Partition, str]:
+    """Returns the raw days that features were made from, each with the content that it had."""
+    found = {name.removeprefix("tables/"): content for name, content in features.inputs.items() if "/" in name}
+    return {doors.partition("tables", date.fromisoformat(day)): content for day, content in found.items()}
+
+
+def _raw_days(doors: Doors, features: Manifest) -> str:
+    tables = _tables(doors, features)
+    places = [doors.lake.version(partition, content) for partition, content in tables.items()]
+    days = sorted(partition.day for partition in tables if partition.day)
+    older = sum(1 for place in places if place and "versions" in place.parts)
+    gone = sum(1 for place in places if place is None)
+    return f"{len(days):,} from {days[0]} to {days[-1]}: {older:,} replaced since and kept, {gone:,} gone"
+
+
+def _spelled(settings: dict[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def _trained_on(doors: Doors, model: Champion) -> Table:
+    lineage = model.bundle.lineage
+    rows = []
+    for part, days in lineage["dates"].items():
+        for day in days if part != "left_out" else ():
+            partition = doors.partition("features", date.fromisoformat(day))
+            content = lineage["inputs"][str(partition)]
+            place = doors.lake.version(partition, content)
+            rows.append((part, day, content[:16], str(place.relative_to(doors.lake.root)) if place else _GONE))
+    return Table(header=("part of the model", "date", "features content", "kept at"), rows=tuple(rows))
+
+
+def _rebuilt_text(same: bool | None) -> dict[str, str]:  # noqa: FBT001 - three answers
+    if same is None:
+        return {}
+    return {"rebuilt": "the same bytes, features and scores" if same else "NOT the same bytes: see the log"}
+
+
+def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, features: Manifest) -> bool:
+    """Returns whether the same raw days, code and model give the same bytes, made in a folder of their own."""
+    _require_same_code(doors, features, scores)
+    root = doors.lake.root / f".rebuild-{doors.dataset.name}-{day}"
+    shutil.rmtree(root, ignore_errors=True)
+    try:
+        for partition, content in _tables(doors, features).items():
+            _link(doors, partition, content, into=Lake(root))
+        made = _at(doors, root, features)
+        features_stage.publish(made, day, in_lake(made))
+        score_stage.publish(_at(doors, root, scores), model, day)
+        found = (made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions"))
+        return [manifest.content for manifest in found if manifest] == [features.content, scores.content]
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _require_same_code(doors: Doors, features: Manifest, scores: Manifest) -> None:
+    now = {
+        features.inputs["sql"]: doors.lake.keep_texts(doors.sql.texts()),
+        features.inputs["code"]: doors.code("features"),
+        scores.inputs["code"]: doors.code("training", "scoring"),
+    }
+    other = [str(doors.lake.texts_path(then)) for then, today in now.items() if then != today]
+    if other:
+        found = "the SQL or the code is another now"
+        action = f"run it in a checkout that holds what is kept in {', '.join(other)}"
+        raise DataError(where=f"rebuild of {scores.dataset} {scores.date}", found=found, action=action)
+
+
+def _link(doors: Doors, partition: Partition, content: str, *, into: Lake) -> None:
+    folder = doors.lake.version(partition, content)
+    if folder is None:
+        found = f"its content {content[:16]} is gone"
+        raise DataError(where=str(partition), found=found, action="it was pruned; restore it from a backup")
+    place = into.path(partition)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(folder.absolute())
+
+
+def _at(doors: Doors, root: Path, made: Manifest) -> Doors:
+    resources = replace(doors.settings.resources, chunk_rows=int(made.inputs["chunk_rows"]))
+    return Doors(replace(doors.settings, root=root, resources=resources))

@@ -1,0 +1,84 @@
+"""Deletes earlier versions of partitions that no model and no published night was made from; a dry run by default."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from churn.champion import version_of
+from churn.doors import Doors
+from churn.reports.outcome import Outcome, Table
+from churn.settings import PruneStage, Settings
+from churn.stores.lake import Manifest
+
+log = logging.getLogger(__name__)
+_KINDS = ("tables", "features", "predictions", "drift", "quarantine")
+
+
+def run(settings: Settings) -> Outcome:
+    """Returns which kept versions may go and which may not; deletes the former where `stage.dry_run=false`."""
+    stage, doors = settings.stage_as(PruneStage), Doors(settings)
+    with doors.lake.lock(doors.partition("intake")), doors.lake.lock(doors.partition("training")):
+        needed = _needed(doors)
+        kept = _versions(doors)
+        free = {place: manifest for place, manifest in kept.items() if not _is_needed(manifest, needed)}
+        for place in free if not stage.dry_run else ():
+            shutil.rmtree(place)
+            log.info("deleted %s", place)
+    freed = sum(_bytes(place_manifest) for place_manifest in free.values())
+    verb = "may go (dry run: stage.dry_run=false deletes them)" if stage.dry_run else "deleted"
+    return Outcome(
+        headline=f"prune {settings.dataset.name}: {len(free):,} of {len(kept):,} earlier versions {verb}",
+        figures={"space": f"{freed / 1e6:,.1f} MB"},
+        table=Table(header=("kind", "earlier versions", "may go"), rows=_rows(kept, free)) if kept else None,
+    )
+
+
+def _rows(kept: dict[Path, Manifest], free: dict[Path, Manifest]) -> tuple[tuple[str, ...], ...]:
+    def count(found: dict[Path, Manifest], kind: str) -> str:
+        return f"{sum(manifest.kind == kind for manifest in found.values()):,}"
+
+    return tuple((kind, count(kept, kind), count(free, kind)) for kind in _KINDS if count(kept, kind) != "0")
+
+
+def _versions(doors: Doors) -> dict[Path, Manifest]:
+    found: dict[Path, Manifest] = {}
+    for kind in _KINDS:
+        for place in doors.lake.version_folders(kind, doors.settings.dataset.name):
+            manifest = doors.lake.manifest_in(place)
+            if manifest is not None:
+                found[place] = manifest
+    return found
+
+
+def _is_needed(manifest: Manifest, needed: set[str]) -> bool:
+    # what was once delivered as a score is kept for whoever asks why
+    return manifest.kind == "predictions" or manifest.content in needed
+
+
+def _needed(doors: Doors) -> set[str]:
+    """Returns the contents that models, scores, and the features of both were made from."""
+    features = {content for version in doors.registry.versions() for content in _trained_from(doors, version)}
+    manifests = [*_published(doors), *_versions(doors).values()]
+    features |= {found.inputs["features"] for found in manifests if found.kind == "predictions"}
+    now = {found.content for found in _published(doors) if found.kind == "features"}
+    made_from = [found for found in manifests if found.kind == "features" and found.content in features | now]
+    tables = {content for found in made_from for name, content in found.inputs.items() if name.startswith("tables/")}
+    return features | tables
+
+
+def _trained_from(doors: Doors, version: int) -> set[str]:
+    inputs: dict[str, str] = version_of(doors, version).bundle.lineage["inputs"]
+    return {content for name, content in inputs.items() if name.startswith("features/")}
+
+
+def _published(doors: Doors) -> list[Manifest]:
+    name = doors.settings.dataset.name
+    kinds = ("features", "predictions")
+    found = (doors.lake.manifest(doors.partition(kind, day)) for kind in kinds for day in doors.lake.days(kind, name))
+    return [manifest for manifest in found if manifest]
+
+
+def _bytes(manifest: Manifest) -> int:
+    return sum(file.bytes for file in manifest.files.values())

@@ -1,0 +1,191 @@
+"""How does DuckDB run here?
+
+The only module that knows DuckDB: one connection with set threads, memory and spill folder, its results as chunks of a
+set size, its errors as ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import polars as pl
+
+from churn.errors import ChurnError, DataError, SettingsError, TryAgainError
+
+if TYPE_CHECKING:
+    import duckdb
+
+    Connection: TypeAlias = duckdb.DuckDBPyConnection
+    Relation: TypeAlias = duckdb.DuckDBPyRelation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a query may use: threads, memory (such as `4GB`), a folder to spill to, rows a chunk, a cache's folder."""
+
+    threads: int
+    memory: str
+    spill: Path
+    chunk_rows: int
+    cache: Path
+
+    def connect(self) -> Connection:
+        """Returns a new connection to an in-memory database within these limits."""
+        import duckdb
+
+        settings: dict[str, Any] = {
+            "threads": self.threads,
+            "memory_limit": self.memory,
+            "temp_directory": str(self.spill),
+        }
+        connection = duckdb.connect(config=settings)
+        connection.execute("set enable_progress_bar = false")  # it would be drawn on the run's output
+        return connection
+
+
+def quoted(name: str) -> str:
+    """Returns the name as an SQL identifier.
+
+    >>> print(quoted("Customer ID"))
+    "Customer ID"
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def chunks(relation: Relation, rows: int) -> Iterator[pl.DataFrame]:
+    """Yields the relation's rows in order, exactly `rows` at a time but the last."""
+    yield from recut(batches(relation, rows), rows)
+
+
+def batches(relation: Relation, rows: int) -> Iterator[pl.DataFrame]:
+    """Yields the relation's rows in order, about `rows` at a time.
+
+    What goes wrong once rows flow reaches Python as Arrow's OSError; it leaves here as DuckDB's own error.
+    """
+    import duckdb
+
+    try:
+        yield from (pl.DataFrame(batch) for batch in relation.to_arrow_reader(rows))
+    except OSError as error:
+        kind = duckdb.OutOfMemoryException if "Out of Memory Error" in str(error) else duckdb.Error
+        raise kind(str(error)) from error
+
+
+def recut(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """Yields the frames' rows in order, exactly `rows` at a time but the last.
+
+    >>> [frame["a"].to_list() for frame in recut([pl.DataFrame({"a": range(5)}), pl.DataFrame({"a": [5, 6]})], 2)]
+    [[0, 1], [2, 3], [4, 5], [6]]
+    """
+    held: list[pl.DataFrame] = []
+    count = 0
+    for frame in frames:
+        held.append(frame)
+        count += frame.height
+        while count >= rows:
+            whole = pl.concat(held)
+            yield whole.head(rows)
+            held, count = [whole.slice(rows)], count - rows
+    if count:
+        yield pl.concat(held)
+
+
+@contextmanager
+def attached(bench: Bench, file: Path) -> Iterator[Connection]:
+    """Yields a connection whose tables are those of a DuckDB file, read where it stands, in a session at UTC.
+
+    Raises:
+        DataError: the file is missing, damaged, not DuckDB's, or of a newer version.
+        TryAgainError: another process has it open for writing.
+    """
+    # its own name, since views may spell it out; three are taken
+    name = quoted(f"{file.stem}_file" if file.stem.lower() in {"memory", "system", "temp"} else file.stem)
+    with bench.connect() as connection:
+        with _file_errors(file):
+            path = str(file).replace("'", "''")
+            connection.execute(f"attach '{path}' as {name} (read_only, type duckdb)")
+        connection.execute(f"use {name}")
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
+def rows_twice(bench: Bench, files: Sequence[Path], *, key: Sequence[str], at_most: int) -> list[tuple[date, str]]:
+    """Returns (day, key) of keys that stand more than once in one of `files`, each under a folder `date=D`.
+
+    At most `at_most` a file, the key's values joined by a space. Rows are grouped by DuckDB, which spills.
+    """
+    columns = ", ".join(map(quoted, key))
+    kept = bench.connect().read_parquet([str(file) for file in files], hive_partitioning=True)
+    twice = kept.aggregate(f"date, {columns}, count(*) as copies").filter("copies > 1").order(f"date, {columns}")
+    days: dict[date, list[str]] = {}
+    for day, *values in twice.project(f"date, {columns}").limit(1_000).fetchall():
+        days.setdefault(day, []).append(" ".join(map(str, values)))
+    return [(day, value) for day, values in days.items() for value in values[:at_most]]
+
+
+@contextmanager
+def values_hidden(where: str, *, action: str) -> Iterator[None]:
+    """Turns errors in which DuckDB would quote a row's value into one that does not; for use within `duck_errors`.
+
+    Raises:
+        DataError: a value cannot be computed.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.DataError, duckdb.InvalidInputException) as error:
+        found = f"a value cannot be computed ({type(error).__name__})"
+        raise DataError(where=where, found=found, action=action) from None
+
+
+_FILE_FAULTS: tuple[tuple[str, type[ChurnError], str], ...] = (
+    ("Conflicting lock", TryAgainError, "close it in that process, or run again later"),
+    ("Unique file handle conflict", TryAgainError, "close it elsewhere in this process, or run again later"),
+    ("newer version", DataError, "upgrade duckdb here, or write the file with an older storage_compatibility_version"),
+    ("does not exist", DataError, "bring the file there, or correct `path`"),
+    ("is not a valid DuckDB", DataError, "restore the file, or correct `path`"),
+    ("Is a directory", DataError, "name a DuckDB file in `path`"),
+    ("Permission denied", SettingsError, "let this user read the file"),
+    ("", DataError, "restore the file"),
+)
+
+
+@contextmanager
+def _file_errors(file: Path) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        text = str(error)
+        kind, action = next((kind, action) for sign, kind, action in _FILE_FAULTS if sign in text)
+        raise kind(where=str(file), found=text.splitlines()[0], action=action) from error
+
+
+@contextmanager
+def duck_errors(where: str, *, action: str) -> Iterator[None]:
+    """Turns what DuckDB raises into an error that names the file or table (`where`) and what to do.
+
+    Raises:
+        SettingsError: the memory limit and the spill folder do not suffice, or the folder cannot be made.
+        DataError: everything else.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        found = str(error).splitlines()[0]
+        raise SettingsError(where=where, found=found, action="raise resources.memory, or free disk to spill") from error
+    except duckdb.Error as error:
+        found = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        if found.startswith("IO Error: Failed to create directory"):
+            action = "make that folder one that this user may write, or raise resources.memory"
+            raise SettingsError(where=where, found=found, action=action) from error
+        raise DataError(where=where, found=found, action=action) from error

@@ -1,0 +1,87 @@
+"""From a published score one can walk back to all that it was made from, and make it again to the byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from churn.stores.lake import Lake, Partition
+from tests.command import churn, done
+
+NIGHT = "2025-08-20"
+LINEAGE = ("stage=lineage", f"date={NIGHT}")
+
+
+@pytest.fixture
+def scored(lake: Path) -> Path:
+    done("stage=score", f"date={NIGHT}", root=lake)
+    return lake
+
+
+def correct_a_raw_day(root: Path, day: str = "2025-07-10") -> None:
+    path = root / "raw" / "subscription" / f"date={day}" / "payments.parquet"
+    pl.read_parquet(path, hive_partitioning=False).with_columns(pl.col("amount_cents") + 100).write_parquet(path)
+
+
+def test_a_night_is_walked_back_to_files_that_hold_its_sql_and_code(scored: Path) -> None:
+    ran = done(*LINEAGE, root=scored)
+    places = [Path(line.split()[-1]) for line in ran.out.splitlines() if line.rstrip().endswith(".json")]
+    texts = [json.loads(place.read_text()) for place in places]
+    assert any("sql/subscription/snapshot.sql" in found for found in texts)
+    assert any("churn/scoring/predictor.py" in found for found in texts)
+    assert any("churn/datasets/subscription.py" in found for found in texts)
+    assert "231 from 2025-01-01 to 2025-08-19: 0 replaced since and kept, 0 gone" in ran.out
+    assert "num_leaves=15" in ran.out
+
+
+def test_the_model_lists_the_features_that_it_was_trained_on(scored: Path) -> None:
+    ran = done(*LINEAGE, root=scored)
+    content = Lake(scored).manifest(Partition(kind="features", dataset="subscription", day=date(2025, 7, 11)))
+    assert content is not None
+    (line,) = [line for line in ran.out.splitlines() if line.split()[:2] == ["test", "2025-07-11"]]
+    assert line.split()[2:] == [content.content[:16], "features/subscription/date=2025-07-11"]
+
+
+def test_a_night_is_made_again_to_the_byte_after_its_raw_data_were_corrected(scored: Path) -> None:
+    correct_a_raw_day(scored)
+    done("stage=features", f"date={NIGHT}", root=scored)
+    ran = done(*LINEAGE, "stage.rebuild=true", root=scored)
+    assert "1 replaced since and kept, 0 gone" in ran.out
+    assert "the same bytes, features and scores" in ran.out
+    assert not list(scored.glob(".rebuild*"))
+
+
+def test_a_rebuild_notices_other_bytes(scored: Path) -> None:
+    place = scored / "predictions" / "subscription" / f"date={NIGHT}"
+    table = pl.read_parquet(place / "scores.parquet").with_columns(pl.col("churn_score") * 0.5)
+    lake, partition = Lake(scored), Partition(kind="predictions", dataset="subscription", day=date.fromisoformat(NIGHT))
+    manifest = lake.manifest(partition)
+    assert manifest is not None
+    with lake.publish(partition, inputs=manifest.inputs) as staging:
+        table.write_parquet(staging.path / "scores.parquet")
+        staging.facts |= manifest.facts
+    ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
+    assert ran.code == 3
+    assert "NOT the same bytes" in ran.out
+
+
+def test_a_night_whose_raw_days_were_pruned_says_so(scored: Path) -> None:
+    correct_a_raw_day(scored)
+    done("stage=features", f"date={NIGHT}", root=scored)
+    shutil.rmtree(scored / "versions" / "tables")
+    assert "0 replaced since and kept, 1 gone" in done(*LINEAGE, root=scored).out
+    ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
+    assert ran.code == 3
+    assert "tables/subscription/date=2025-07-10" in ran.err
+    assert "is gone" in ran.err
+
+
+def test_a_date_that_was_never_scored_names_the_command(lake: Path) -> None:
+    ran = churn(*LINEAGE, root=lake)
+    assert ran.code == 3
+    assert f"python -m churn stage=score dataset=subscription date={NIGHT}" in ran.err

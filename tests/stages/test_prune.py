@@ -1,0 +1,56 @@
+"""What a model or a score was made from stays; the rest may go, and goes only when told to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.command import done, published
+
+NIGHT = "2025-08-20"
+TESTED = "2025-07-11"
+
+
+def correct(root: Path, day: str, cents: int) -> None:
+    path = root / "raw" / "subscription" / f"date={day}" / "payments.parquet"
+    pl.read_parquet(path, hive_partitioning=False).with_columns(pl.col("amount_cents") + cents).write_parquet(path)
+
+
+@pytest.fixture
+def corrected(lake: Path) -> Path:
+    """A root where features that the champion was tested on, and some that nobody used, were replaced."""
+    correct(lake, "2025-07-10", 100)
+    done("stage=features", f"date={TESTED}", root=lake)
+    done("stage=features", f"date={NIGHT}", root=lake)
+    return lake
+
+
+def test_by_default_it_says_what_may_go_and_deletes_nothing(corrected: Path) -> None:
+    before = published(corrected, "versions")
+    ran = done("stage=prune", root=corrected)
+    assert "1 of 3 earlier versions may go (dry run" in ran.out
+    assert published(corrected, "versions") == before
+
+
+def test_it_keeps_what_the_champion_was_made_from_and_deletes_what_nobody_needs(corrected: Path) -> None:
+    ran = done("stage=prune", "stage.dry_run=false", root=corrected)
+    assert "1 of 3 earlier versions deleted" in ran.out
+    left = {Path(name).parts[1:4] for name in published(corrected, "versions")}
+    assert left == {
+        ("features", "subscription", f"date={TESTED}"),
+        ("tables", "subscription", "date=2025-07-10"),
+    }
+    assert "0 of 2 earlier versions" in done("stage=prune", root=corrected).out
+
+
+def test_scores_that_were_replaced_are_never_pruned(lake: Path) -> None:
+    done("stage=score", f"date={NIGHT}", root=lake)
+    correct(lake, "2025-08-10", 300)
+    done("stage=features", f"date={NIGHT}", root=lake)
+    done("stage=score", f"date={NIGHT}", root=lake)
+    done("stage=prune", "stage.dry_run=false", root=lake)
+    kinds = {Path(name).parts[1] for name in published(lake, "versions")}
+    assert kinds == {"features", "predictions", "tables"}
+    done("stage=lineage", f"date={NIGHT}", "stage.rebuild=true", root=lake)

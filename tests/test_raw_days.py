@@ -1,0 +1,216 @@
+"""What comes in at night is judged once, row by row and day by day, before any feature reads it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from churn.stores.lake import Lake, Manifest, Partition
+from tests.command import Ran, churn, done, published
+
+NIGHT = "2025-04-02"
+LAST = "2025-04-01"
+FEATURES = ("stage=features", f"date={NIGHT}")
+Change = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def taken(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with raw days to 2025-04-08, those before 2025-04-01 in the lake; not to be written to."""
+    root = tmp_path_factory.mktemp("taken") / "lake"
+    for path in sorted((raw / "raw" / "subscription").glob("date=*"))[:98]:
+        shutil.copytree(path, root / "raw" / "subscription" / path.name)
+    done("stage=features", f"date={LAST}", root=root)
+    return root
+
+
+@pytest.fixture
+def root(taken: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(taken, tmp_path / "lake"))
+
+
+def raw_file(root: Path, table: str, day: str = LAST) -> Path:
+    return root / "raw" / "subscription" / f"date={day}" / f"{table}.parquet"
+
+
+def change(root: Path, table: str, how: Change, day: str = LAST) -> None:
+    path = raw_file(root, table, day)
+    how(pl.read_parquet(path, hive_partitioning=False)).write_parquet(path)
+
+
+def manifest(root: Path, kind: str, day: str) -> Manifest:
+    found = Lake(root).manifest(Partition(kind=kind, dataset="subscription", day=date.fromisoformat(day)))
+    assert found is not None
+    return found
+
+
+def first_row(column: str, value: object) -> Change:
+    return lambda table: table.with_columns(
+        pl.when(pl.int_range(pl.len()) == 0).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
+    )
+
+
+PLANTED = [
+    ("customers", "region", "atlantis", "region: one of east, north, south, west"),
+    ("customers", "signup_date", date(2025, 12, 1), "signed up by the day of the row"),
+    ("payments", "amount_cents", 30_000, "amount_cents: at most 20000"),
+    ("payments", "amount_cents", 0, "a paid amount is above 0"),
+    ("payments", "status", None, "status: null"),
+    ("usage", "minutes", 9_999, "minutes: at most 1440"),
+    ("usage", "sessions", 0, "sessions: at least 1"),
+    ("support_contacts", "topic", "weather", "topic: one of billing, how_to, technical"),
+    ("cancellations", "reason", None, "reason: null"),
+]
+
+
+@pytest.fixture(scope="module")
+def planted(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran, list[str]]:
+    """A root with one bad row of each kind, each on a day of its own; what the night said; those days."""
+    root = Path(shutil.copytree(taken, tmp_path_factory.mktemp("planted") / "lake"))
+    free = [f"2025-03-{number:02}" for number in range(31, 0, -1)]
+    days = []
+    for table, column, value, _ in PLANTED:
+        day = next(day for day in free if pl.read_parquet(raw_file(root, table, day)).height > 1)
+        free.remove(day)
+        change(root, table, first_row(column, value), day)
+        days.append(day)
+    return root, done(*FEATURES, root=root), days
+
+
+@pytest.mark.parametrize("number", range(len(PLANTED)), ids=[rule for *_, rule in PLANTED])
+def test_a_planted_bad_row_is_put_aside_by_rule_and_the_night_goes_on(
+    planted: tuple[Path, Ran, list[str]], number: int
+) -> None:
+    root, ran, days = planted
+    (table, column, value, rule), day = PLANTED[number], days[number]
+    rows = pl.read_parquet(raw_file(root, table, day)).height
+    quarantine = pl.read_parquet(root / f"quarantine/subscription/date={day}/{table}.parquet", hive_partitioning=False)
+    assert quarantine["rule"].to_list() == [rule]
+    assert quarantine["run"].str.contains("-features-").all()
+    assert quarantine[column].to_list() == [None if value is None else str(value)]
+    facts = manifest(root, "tables", day).facts["tables"][table]
+    assert facts == {"read": rows, "kept": rows - 1, "broken": {rule: 1}}
+    assert manifest(root, "features", NIGHT).facts["quarantined"][f"{table}: {rule}"] == 1
+    assert f"{table}: {rule} 1" in ran.out
+    assert f"1 of {rows} rows of {table}: {rule} (1)" in ran.err
+
+
+def test_above_its_limit_the_night_stops_and_names_the_worst_rules_and_sample_keys(root: Path) -> None:
+    change(root, "usage", lambda table: table.with_columns(minutes=pl.col("minutes") + 2_000))
+    before = published(root, "tables", "features", "quarantine")
+    ran = churn(*FEATURES, root=root)
+    rows = pl.read_parquet(raw_file(root, "usage"))
+    assert ran.code == 3
+    assert f"raw subscription {LAST}: usage: {len(rows)} of {len(rows)} rows (100.0%) break a rule" in ran.err
+    assert f"minutes: at most 1440 ({len(rows)} rows)" in ran.err
+    assert "keys such as " + ", ".join(map(str, rows["customer_id"].sort().head(5))) in ran.err
+    assert published(root, "tables", "features", "quarantine") == before
+
+
+def test_a_raised_limit_lets_the_same_day_in(root: Path) -> None:
+    change(
+        root,
+        "usage",
+        lambda t: t.with_columns(minutes=pl.when(pl.col("customer_id") % 2 == 0).then(-1).otherwise("minutes")),
+    )
+    assert churn(*FEATURES, root=root).code == 3
+    done(*FEATURES, "dataset.intake.quarantine_share=0.9", root=root)
+    assert "nothing to do" in done(*FEATURES, root=root).err
+
+
+FAULTS: list[tuple[str, str, Change, str]] = [
+    ("a missing column", "usage", lambda t: t.drop("minutes"), "no column 'minutes'"),
+    ("a renamed column", "usage", lambda t: t.rename({"minutes": "minute"}), "did you mean 'minute'?"),
+    (
+        "text where numbers were",
+        "payments",
+        lambda t: t.with_columns(pl.col("amount_cents").cast(pl.String)),
+        "amount_cents",
+    ),
+    ("numbers where text was", "payments", lambda t: t.with_columns(plan=pl.lit(1)), "plan"),
+    ("a day loaded twice", "payments", lambda t: pl.concat([t, t]), "the key customer_id stands there more than once"),
+    ("one customer twice", "customers", lambda t: pl.concat([t, t.head(1)]), "the key customer_id stands there more"),
+    ("an empty day", "usage", lambda t: t.clear(), "usage: no row, and it brings rows every day"),
+    ("a truncated load", "usage", lambda t: t.head(t.height // 3), "far fewer than the median"),
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "how", "message"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
+)
+def test_a_fault_of_the_whole_table_stops_the_night(root: Path, table: str, how: Change, message: str) -> None:
+    change(root, table, how)
+    before = published(root, "tables", "features")
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert message in ran.err
+    assert f"date={LAST}/{table}.parquet" in ran.err or f"raw subscription {LAST}: {table}" in ran.err
+    assert published(root, "tables", "features") == before
+
+
+def test_the_same_rows_as_the_day_before_stop_the_night(root: Path) -> None:
+    shutil.copy(raw_file(root, "usage", "2025-03-31"), raw_file(root, "usage"))
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert "usage: the same " in ran.err
+    assert "as on the raw day before" in ran.err
+
+
+def test_days_before_the_bad_one_are_kept_and_the_next_run_goes_on_from_there(root: Path) -> None:
+    broken = raw_file(root, "usage", "2025-04-03").read_bytes()
+    change(root, "usage", lambda table: table.clear(), "2025-04-03")
+    assert churn("stage=features", "date=2025-04-05", root=root).code == 3
+    assert Lake(root).days("tables", "subscription")[-1] == date(2025, 4, 2)
+    raw_file(root, "usage", "2025-04-03").write_bytes(broken)
+    done("stage=features", "date=2025-04-05", root=root)
+    assert Lake(root).days("tables", "subscription")[-1] == date(2025, 4, 4)
+
+
+def test_a_day_has_the_same_bytes_alone_or_with_others(root: Path, tmp_path: Path) -> None:
+    done(*FEATURES, root=root)
+    other = tmp_path / "at once"
+    shutil.copytree(root / "raw", other / "raw")
+    done("stage=features", "date=2025-04-08", "resources.chunk_rows=700", root=other)
+    at_once = published(other, "tables")
+    assert {name: content for name, content in at_once.items() if name in published(root, "tables")} == published(
+        root, "tables"
+    )
+
+
+def test_corrected_rows_leave_the_quarantine(root: Path) -> None:
+    good = raw_file(root, "payments").read_bytes()
+    change(root, "payments", first_row("amount_cents", -100))
+    done(*FEATURES, root=root)
+    assert (root / f"quarantine/subscription/date={LAST}").exists()
+    raw_file(root, "payments").write_bytes(good)
+    done(*FEATURES, root=root)
+    assert not (root / f"quarantine/subscription/date={LAST}").exists()
+    assert manifest(root, "features", NIGHT).facts["quarantined"] == {}
+
+
+def test_a_day_that_its_source_forgets_stays_in_the_lake(root: Path) -> None:
+    done(*FEATURES, root=root)
+    before = published(root, "features", "tables")
+    for path in (root / "raw" / "subscription").glob("date=2025-0[12]-*"):
+        shutil.rmtree(path)
+    assert "nothing to do" in done(*FEATURES, root=root).err
+    assert published(root, "features", "tables") == before
+
+
+def test_rows_dated_after_today_are_left_alone_and_told(root: Path) -> None:
+    shutil.copytree(raw_file(root, "usage").parent, root / "raw" / "subscription" / "date=2031-01-01")
+    ran = done("stage=features", "date=auto", "catch_up_days=1", root=root)
+    assert "rows dated after today are left alone, such as on 2031-01-01" in ran.err
+    assert Lake(root).days("tables", "subscription")[-1] == date(2025, 4, 8)
+
+
+def test_tables_that_the_dataset_does_not_declare_are_refused(root: Path) -> None:
+    ran = churn(*FEATURES, "+dataset.tables.extra={kind: parquet, path: x}", root=root)
+    assert ran.code == 2
+    assert "extra" in ran.err
+    assert "cancellations, customers, payments, support_contacts, usage" in ran.err
