@@ -109,7 +109,8 @@ def changed_days(doors: Doors, until: date) -> dict[date, dict[str, str]]:
 
 
 def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
-    return all(manifest.facts["tables"][name]["kept"] for name in tables)
+    tallies = manifest.facts["tables"]
+    return all(name in tallies and tallies[name]["kept"] for name in tables)
 
 
 def _fingerprints(doors: Doors, day: date) -> dict[str, str]:
@@ -164,8 +165,8 @@ def _require_good(doors: Doors, day: date, tallies: Mapping[str, Tally], *, befo
     faults = day_faults(doors.dataset.tables, tallies, before=before[-7:], limits=limits)
     if faults:
         action = (
-            "mend the feed and run again, nothing of that day was published; where the day is right as it is, raise "
-            "its limit for this one run (dataset.intake.quarantine_share=1, dataset.intake.fewest_rows_share=0)"
+            "mend the feed and run again, nothing of that day was published; a limit on rows is raised for one run by "
+            "dataset.intake.quarantine_share=1 or dataset.intake.fewest_rows_share=0"
         )
         raise DataError(where=f"raw {doors.dataset.name} {day}", found="; ".join(faults), action=action)
 

@@ -74,7 +74,7 @@ def day_faults(
         f"{table.name}: {fault}"
         for table in tables
         for fault in _table_faults(
-            table, tallies[table.name], before=[day[table.name] for day in before], limits=limits
+            table, tallies[table.name], before=[day.get(table.name, Tally()) for day in before], limits=limits
         )
     )
 
@@ -90,7 +90,8 @@ def _table_faults(table: RawTable, tally: Tally, *, before: Sequence[Tally], lim
 
 def _too_many_broken(tally: Tally, limits: IntakeLimits) -> bool:
     broken = tally.read - tally.kept
-    return broken > max(limits.quarantine_rows, limits.quarantine_share * tally.read) or (broken > 0 and not tally.kept)
+    too_many = broken > limits.quarantine_rows and broken / tally.read > limits.quarantine_share
+    return too_many or (broken > 0 and not tally.kept)
 
 
 def _broken_text(tally: Tally, limits: IntakeLimits) -> str:
@@ -108,7 +109,7 @@ def _daily_faults(tally: Tally, before: Sequence[Tally], limits: IntakeLimits) -
     usual = median(day.read for day in before[-_DAYS_BEFORE:])
     if not tally.read:
         yield "no row, and it brings rows every day"
-    elif usual >= _ROWS_THAT_TELL and tally.read < limits.fewest_rows_share * usual:
+    elif usual >= _ROWS_THAT_TELL and tally.read / usual < limits.fewest_rows_share:
         yield (
             f"{tally.read:,} rows, far fewer than the median {usual:,.0f} of the {len(before[-_DAYS_BEFORE:])} raw "
             f"days before (limit {limits.fewest_rows_share:.0%})"

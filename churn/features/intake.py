@@ -18,7 +18,7 @@ from churn.errors import DataError, did_you_mean
 from churn.features.contract import is_finite, require_checks_on
 from churn.features.raw import RAW_DAY, TYPES, Column, Kind, RawTable, Rule
 
-_TIMESTAMPS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+_TIMESTAMPS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +110,8 @@ def _read(found: pl.DataType, column: Column) -> pl.Expr:
     if column.dtype == "timestamp" and isinstance(found, pl.Datetime) and found.time_zone:
         value = value.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     if column.dtype == "integer" and (found.is_float() or found.is_decimal()):
-        number = value.cast(pl.Float64)
-        value = pl.when(number == number.floor()).then(number)
+        whole = value.cast(pl.Int64, strict=False)
+        return pl.when(whole.cast(found) == value).then(whole)
     return (value.fill_nan(None) if found.is_float() else value).cast(wanted, strict=False)
 
 
@@ -124,8 +124,17 @@ def _parsed(text: pl.Expr, kind: Kind) -> pl.Expr:
     if kind == "date":
         return text.str.to_date("%Y-%m-%d", strict=False)
     if kind == "timestamp":
-        return pl.coalesce(text.str.to_datetime(form, strict=False, time_unit="us") for form in _TIMESTAMPS)
-    return text.cast(TYPES[kind], strict=False)
+        return _timestamp(text)
+    if kind == "number":
+        return text.cast(pl.Float64, strict=False).fill_nan(None)
+    return text.str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+
+
+def _timestamp(text: pl.Expr) -> pl.Expr:
+    spaced = text.str.replace(r"^(\d{4}-\d\d-\d\d)T", "$1 ").str.replace("Z$", "+00:00")
+    naive = (spaced.str.to_datetime(form, strict=False, time_unit="us") for form in _TIMESTAMPS)
+    aware = spaced.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%:z", strict=False, time_unit="us")
+    return pl.coalesce(*naive, aware.dt.convert_time_zone("UTC").dt.replace_time_zone(None))
 
 
 def _unreadable(chunk: pl.DataFrame, typed: pl.DataFrame, table: RawTable) -> dict[str, pl.Series]:
@@ -138,7 +147,11 @@ def _unreadable(chunk: pl.DataFrame, typed: pl.DataFrame, table: RawTable) -> di
 
 
 def _has_value(series: pl.Series) -> pl.Series:
-    return series.is_not_null() & series.is_not_nan() if series.dtype.is_float() else series.is_not_null()
+    if series.dtype.is_float():
+        return series.is_not_null() & series.is_not_nan()
+    if isinstance(series.dtype, pl.String):  # how a number that is unknown is spelled in text
+        return series.is_not_null() & (series.str.to_lowercase() != "nan")
+    return series.is_not_null()
 
 
 def _article(kind: Kind) -> str:
@@ -155,7 +168,8 @@ def _faults(typed: pl.DataFrame, table: RawTable, unreadable: dict[str, pl.Serie
         mask = _failed(error)
         mask = mask & ~unreadable[name] if is_null and name in unreadable else mask
         if mask.any():
-            faults[f"{name}: {'null' if is_null else error.check.error}" if name else error.check.error] = mask
+            rule = f"{name}: {'null' if is_null else error.check.error}" if name else str(error.check.error)
+            faults[rule] = faults[rule] | mask if rule in faults else mask
     return faults
 
 
@@ -170,6 +184,10 @@ def _errors(typed: pl.DataFrame, table: RawTable) -> list[SchemaError]:
 
 def _failed(error: SchemaError) -> pl.Series:
     output = error.check_output
+    if output is None:
+        rule = getattr(error.check, "error", error.check)
+        found = f"the rule {rule!r} cannot be evaluated"
+        raise DataError(where="raw table", found=found, action="mend the rule in the dataset's declaration")
     held: pl.DataFrame = output.collect() if isinstance(output, pl.LazyFrame) else output
     return ~held.to_series().fill_null(value=True)
 

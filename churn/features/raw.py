@@ -11,8 +11,12 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
+from churn.errors import SettingsError
+
 RAW_DAY = "__day"
 """The first column of every chunk that a source brings: the raw day (Date, never null) that files the row."""
+
+_RESERVED = {RAW_DAY, "rule", "run"}
 
 Kind: TypeAlias = Literal["integer", "number", "text", "boolean", "date", "timestamp"]
 
@@ -70,6 +74,15 @@ class RawTable:
     key: tuple[str, ...] = ()
     daily: bool = False
     rules: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError where two columns or rules share a name, or one cannot be told apart in quarantine."""
+        names = [column.name.lower() for column in self.columns] + [rule.name for rule in self.rules]
+        wrong = [name for name in names if names.count(name) > 1 or name in _RESERVED or "; " in name]
+        strange = [name for name in self.key if name not in {column.name for column in self.columns}]
+        if wrong or strange:
+            found = f"the name {(wrong or strange)[0]!r} is reserved, stands there twice, holds '; ' or is no column"
+            raise SettingsError(where=f"raw table {self.name}", found=found, action="give each column and rule its own")
 
     @property
     def schema(self) -> pl.Schema:

@@ -15,7 +15,7 @@ from churn.reports.outcome import Outcome, Table
 from churn.settings import LineageStage, Settings
 from churn.stages import features as features_stage
 from churn.stages import score as score_stage
-from churn.stores.lake import Lake, Manifest, Partition
+from churn.stores.lake import VERSIONS, Lake, Manifest, Partition
 
 _GONE = "gone (pruned)"
 
@@ -65,7 +65,7 @@ def _raw_days(doors: Doors, features: Manifest) -> str:
     tables = _tables(doors, features)
     places = [doors.lake.version(partition, content) for partition, content in tables.items()]
     days = sorted(partition.day for partition in tables if partition.day)
-    older = sum(1 for place in places if place and "versions" in place.parts)
+    older = sum(1 for place in places if place and place.is_relative_to(doors.lake.root / VERSIONS))
     gone = sum(1 for place in places if place is None)
     return f"{len(days):,} from {days[0]} to {days[-1]}: {older:,} replaced since and kept, {gone:,} gone"
 

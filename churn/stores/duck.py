@@ -174,6 +174,7 @@ def duck_errors(where: str, *, action: str) -> Iterator[None]:
 
     Raises:
         SettingsError: the memory limit and the spill folder do not suffice, or the folder cannot be made.
+        TryAgainError: the disk is full.
         DataError: everything else.
     """
     import duckdb
@@ -185,6 +186,9 @@ def duck_errors(where: str, *, action: str) -> Iterator[None]:
         raise SettingsError(where=where, found=found, action="raise resources.memory, or free disk to spill") from error
     except duckdb.Error as error:
         found = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        if "No space left" in found:
+            action = "free space on the disk that resources.memory spills to, then run the same command again"
+            raise TryAgainError(where=where, found=found, action=action) from error
         if found.startswith("IO Error: Failed to create directory"):
             action = "make that folder one that this user may write, or raise resources.memory"
             raise SettingsError(where=where, found=found, action=action) from error

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -170,7 +171,7 @@ class Lake:
             raise DataError(where=str(partition), found="not published", action=f"run: {made_by}")
         for name, file in manifest.files.items():
             path = self.path(partition) / name
-            if not _has_size(path, file.bytes) or file_sha256(path) != file.sha256:
+            if not _holds(path, file):
                 action = f"delete the folder {path.parent} and run: {made_by}"
                 raise DataError(where=str(path), found="missing, or not the bytes that were published", action=action)
         return manifest
@@ -218,10 +219,11 @@ class Lake:
         if not path.exists():
             with _disk_errors(Partition(kind="code", dataset=name[:16])):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                unborn = path.with_suffix(f".{os.getpid()}")
-                unborn.write_text(json.dumps(dict(texts), indent=1, sort_keys=True))
-                _flush(unborn)
-                unborn.rename(path)
+                with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+                    unborn = Path(folder) / path.name
+                    unborn.write_text(json.dumps(dict(texts), indent=1, sort_keys=True))
+                    _flush(unborn)
+                    unborn.rename(path)
         return name
 
     def texts_path(self, name: str) -> Path:
@@ -245,11 +247,12 @@ class Lake:
         Raises:
             LockedError: another run is making the same partition.
             TryAgainError: the disk or the file system refused.
-            DataError: a folder stands in its place that no run has published.
+            DataError: a folder stands in its place that no run has published, or whose manifest cannot be read.
         """
         with _disk_errors(partition), self.lock(partition):
             target = self.path(partition)
             _refuse_strangers(target)
+            self.manifest(partition)  # one that cannot be read stops here, before the work
             hidden = target.parent / f".staging-{target.name}"
             shutil.rmtree(hidden, ignore_errors=True)
             hidden.mkdir(parents=True)
@@ -269,7 +272,7 @@ class Lake:
         if old is None or old.content == by.content:
             return
         kept = self._kept(partition, old.content)
-        whole = all(_has_size(self.path(partition) / name, file.bytes) for name, file in old.files.items())
+        whole = all(_holds(self.path(partition) / name, file) for name, file in old.files.items())
         if kept.exists() or not whole:
             return
         unborn = kept.with_name(f".{kept.name}")
@@ -305,6 +308,10 @@ class Lake:
 
 def _has_size(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
+
+
+def _holds(path: Path, file: File) -> bool:
+    return _has_size(path, file.bytes) and file_sha256(path) == file.sha256
 
 
 def _refuse_strangers(target: Path) -> None:

@@ -23,7 +23,8 @@ def test_it_goes_on_where_it_stopped(lake: Path) -> None:
     for kind in ("predictions", "drift"):
         (lake / kind / "subscription" / "date=2025-08-19").rename(lake / kind / "subscription" / ".gone")
     ran = done(*NIGHT, root=lake)
-    assert "scored 1 of 3 dates" in ran.out
+    scored = [line.split("date=")[1][:10] for line in ran.err.splitlines() if " rows by version 1" in line]
+    assert scored == ["2025-08-19"]
     again = published(lake, "features", "predictions", "drift")
     assert {name: content for name, content in again.items() if ".gone" not in name} == whole
 

@@ -129,14 +129,29 @@ def read_files(source: FileSource, table: RawTable, *, first: date, last: date, 
             yield from recut((frame for group in frames for frame in group), bench.chunk_rows)
 
 
+def failure_kind(error: DataError) -> str:
+    """Returns what kind of failure it was for DuckDB, without any of the words that may be a row's.
+
+    >>> failure_kind(DataError(where="x.csv", found="Invalid Input Error: CSV Error ... Jane", action="restore it"))
+    'Invalid Input Error'
+    """
+    kind = re.match(r"[A-Za-z ]{1,40}(?=:)", error.found)
+    return kind[0] if kind else "unknown error"
+
+
 @contextmanager
 def blamed(source: FileSource, files: Sequence[Found], *, within: Session) -> Iterator[None]:
-    """Turns what DuckDB raises into an error that names the one file that is at fault, where one is."""
+    """Turns what DuckDB raises into an error that names the one file that is at fault, where one is.
+
+    DuckDB's own text stays out, since it may quote a row.
+    """
     try:
         with duck_errors(source.path, action="restore the file"):
             yield
     except DataError as error:
-        raise (source.fault(files, within=within) or error) from None
+        found = f"DuckDB cannot read its rows ({failure_kind(error)})"
+        unknown = DataError(where=source.path, found=found, action="restore the files")
+        raise (source.fault(files, within=within) or unknown) from None
 
 
 def _by_day(pattern: str, files: Sequence[Found], table: RawTable) -> dict[date, list[Found]] | None:

@@ -6,6 +6,7 @@ file, and files whose types differ within a family are read as the widest of the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -133,8 +134,20 @@ class Parquet:
                 with duck_errors(file.path, action="restore the file"):
                     within.connection.execute(f"select max(hash(t)) from {scan}").fetchall()  # noqa: S608 - quoted
             except DataError as error:
-                return error
+                return _damage(error)
         return None
+
+
+def _damage(error: DataError) -> DataError:
+    """Returns the error without DuckDB's text, which may quote a value."""
+    from churn.stores.sources.files import failure_kind
+
+    if "is not valid UTF8" in error.found:
+        return DataError(where=error.where, found="a text that is not utf-8", action="write its texts in utf-8")
+    if re.search("No magic bytes|too small to be a Parquet", error.found):
+        return DataError(where=error.where, found="not a whole parquet file", action=error.action)
+    found = f"a damaged parquet file ({failure_kind(error)})"
+    return DataError(where=error.where, found=found, action=error.action)
 
 
 def _top(rows: Iterable[tuple[str, str, str, int | None]]) -> Iterator[tuple[str, str]]:
@@ -225,7 +238,7 @@ def _day(name: str, found: str) -> str:
 
 
 def _within(asked: Asked, found: str) -> str:
-    """Returns a condition on the bare column, so that DuckDB can leave out row groups."""
+    """Returns a condition on the bare column, so that DuckDB does not even fetch the row groups of other days."""
     from churn.stores.duck import quoted
 
     if asked.span is None or found not in _PRUNED:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -337,11 +338,29 @@ def test_a_damaged_file_is_named_among_all_others(orders: Orders, how: str) -> N
     damaged(orders.path(SECOND), how)
     error = orders.stops()
     assert error.where == str(orders.path(SECOND))
+    assert "parquet file" in error.found
     assert error.action == "restore the file"
     assert error.exit_code == 3
     by_column = RawTable(name="orders", day="customer", columns=ORDERS.columns)
     with pytest.raises(DataError, match="restore the file"):
         Parquet(kind="parquet", path=str(orders.path(SECOND))).days(by_column, bench(orders.root))
+
+
+def test_a_text_that_is_not_utf_8_stops_without_being_quoted(orders: Orders) -> None:
+    texts = pa.array([b"zo\xeb.secret@example.org"]).view(pa.binary())
+    path = orders.write(SECOND, {"customer": texts.view(pa.string()), "cents": [1]})
+    error = orders.stops()
+    assert (error.where, error.found) == (str(path), "a text that is not utf-8")
+    assert "secret" not in "".join(traceback.format_exception(error))
+
+
+def test_a_failure_that_no_file_explains_is_told_by_its_kind_alone(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Parquet, "rows", lambda *_, **__: lambda _: "select error('jane') as a, 'x' as b")
+    error = orders.stops()
+    assert (error.where, error.found) == (orders.source.path, "DuckDB cannot read its rows (Invalid Input Error)")
+    assert "jane" not in "".join(traceback.format_exception(error))
 
 
 def test_no_file_stops(orders: Orders) -> None:
@@ -560,11 +579,12 @@ def test_a_day_that_no_calendar_has_is_no_day(visits: Visits, kind: str, moment:
         visits.days()
 
 
-def test_row_groups_of_other_days_are_not_read(visits: Visits) -> None:
-    days = [FIRST + timedelta(days=number // 1000) for number in range(3000)]
+@pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")])
+def test_row_groups_of_other_days_are_not_read(visits: Visits, kind: pa.DataType) -> None:
+    days = pa.array([FIRST + timedelta(days=number // 1000) for number in range(3000)]).cast(kind)
     path = visits.root / "date=2020-01-01" / "visits.parquet"
     names = [f"customer {number * 7919 % 3000}" for number in range(3000)]
-    write(path, pa.table({"customer": names, "at": pa.array(days)}), row_group_size=1000)
+    write(path, pa.table({"customer": names, "at": days}), row_group_size=1000)
     where = pq.read_metadata(path).row_group(0).column(0)
     start = where.dictionary_page_offset or where.data_page_offset
     content = bytearray(path.read_bytes())

@@ -1,0 +1,46 @@
+"""Errors of a query that already gives rows, and the size of the chunks that it gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from churn.errors import ChurnError, DataError, SettingsError
+from churn.stores.duck import Bench, chunks, duck_errors
+
+if TYPE_CHECKING:
+    from churn.stores.duck import Connection
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Connection:
+    return Bench(threads=1, memory="500MB", spill=tmp_path, chunk_rows=10, cache=tmp_path).connect()
+
+
+def test_chunks_are_of_exactly_the_rows_asked_for_but_the_last(connection: Connection) -> None:
+    heights = [chunk.height for chunk in chunks(connection.sql("from range(5000)"), 1500)]
+    assert heights == [1500, 1500, 1500, 500]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "found"),
+    [("it broke", DataError, "it broke"), ("Out of Memory Error: x", SettingsError, "Out of Memory Error: x")],
+)
+def test_what_goes_wrong_after_the_first_rows_is_told_like_what_goes_wrong_before(
+    connection: Connection, said: str, kind: type[ChurnError], found: str
+) -> None:
+    query = connection.sql(
+        f"select case when range = 400000 then error('{said}') else range end as n from range(500000)"
+    )
+    coming = chunks(query, 1000)
+    assert next(coming).height == 1000
+    with pytest.raises(kind) as raised, duck_errors("orders", action="restore it"):
+        list(coming)
+    assert raised.value.where == "orders"
+    assert found in raised.value.found
+
+
+def test_a_long_query_draws_no_progress_bar(connection: Connection) -> None:
+    assert connection.execute("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
