@@ -2,11 +2,14 @@
 
 Written by the meaning of each feature, not by the SQL: whole columns and group-bys, few columns read, categories for
 texts, newest days first so that the first row of a customer is the last one in time. No contract is checked, nothing
-is spilled, and only what 90 days need is read where 90 days are asked.
+is spilled, and only what 90 days need is read where 90 days are asked. What does not fit into the memory that the
+machine has left ends it with a MemoryError.
 """
 
 from __future__ import annotations
 
+import os
+import resource
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -119,7 +122,7 @@ def _counts(table: pd.DataFrame, names: list[str], customers: pd.Index) -> pd.Da
 
 
 def _rank(plans: pd.Series) -> pd.Series:
-    return plans.astype(pd.CategoricalDtype(PLANS)).cat.codes.astype(np.int64)
+    return plans.cat.set_categories(PLANS).cat.codes.astype(np.int64)
 
 
 def _usage_features(raw: Path, day: date, customers: pd.Index) -> pd.DataFrame:
@@ -173,6 +176,8 @@ def build(raw: Path, day: date) -> pd.DataFrame:
 
 def main(raw: Path, day: date, out: Path) -> None:
     """Writes the features of `day` to one parquet file."""
+    left = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
+    resource.setrlimit(resource.RLIMIT_AS, (left, left))
     build(raw, day).to_parquet(out, index=False, compression="zstd", row_group_size=200_000)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 FIRST = date(2025, 1, 1)
 
@@ -105,6 +107,8 @@ def write_raw(raw: Path, *, customers: int, events: int, days: int) -> dict[str,
 
     `customers` is a multiple of 10; the tables together have `events` rows.
     """
+    import duckdb
+
     connection = duckdb.connect(config={"threads": 2, "memory_limit": "2GB", "temp_directory": str(raw / ".spill")})
     for name, value in {"customers": customers, "days": days}.items():
         connection.execute(f"set variable {name} = {value}")
