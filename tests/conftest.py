@@ -19,10 +19,20 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def business(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def taken(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root whose raw days are in the lake, and nothing else; not to be written to."""
+    root = tmp_path_factory.mktemp("taken") / "lake"
+    shutil.copytree(raw, root)
+    done("stage=features", "date=2025-08-20", root=root)
+    shutil.rmtree(root / "features")
+    return root
+
+
+@pytest.fixture(scope="session")
+def business(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with a champion and features of one night, 2025-08-20; not to be written to."""
     root = tmp_path_factory.mktemp("business") / "lake"
-    shutil.copytree(raw, root)
+    shutil.copytree(taken, root)
     done("stage=train", f"date={TRAINED}", *FAST, root=root)
     done("stage=promote", f"date={TRAINED}", root=root)
     done("stage=features", "date=2025-08-20", *FAST, root=root)

@@ -20,9 +20,9 @@ Change = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @pytest.fixture(scope="module")
-def taken(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def begun(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with raw days to 2025-04-08, those before 2025-04-01 in the lake; not to be written to."""
-    root = tmp_path_factory.mktemp("taken") / "lake"
+    root = tmp_path_factory.mktemp("begun") / "lake"
     for path in sorted((raw / "raw" / "subscription").glob("date=*"))[:98]:
         shutil.copytree(path, root / "raw" / "subscription" / path.name)
     done("stage=features", f"date={LAST}", root=root)
@@ -30,8 +30,8 @@ def taken(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def root(taken: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(taken, tmp_path / "lake"))
+def root(begun: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(begun, tmp_path / "lake"))
 
 
 def raw_file(root: Path, table: str, day: str = LAST) -> Path:
@@ -69,9 +69,9 @@ PLANTED = [
 
 
 @pytest.fixture(scope="module")
-def planted(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran, list[str]]:
+def planted(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran, list[str]]:
     """A root with one bad row of each kind, each on a day of its own; what the night said; those days."""
-    root = Path(shutil.copytree(taken, tmp_path_factory.mktemp("planted") / "lake"))
+    root = Path(shutil.copytree(begun, tmp_path_factory.mktemp("planted") / "lake"))
     free = [f"2025-03-{number:02}" for number in range(31, 0, -1)]
     days = []
     for table, column, value, _ in PLANTED:
@@ -175,7 +175,7 @@ def test_a_day_has_the_same_bytes_alone_or_with_others(root: Path, tmp_path: Pat
     done(*FEATURES, root=root)
     other = tmp_path / "at once"
     shutil.copytree(root / "raw", other / "raw")
-    done("stage=features", "date=2025-04-08", "resources.chunk_rows=700", root=other)
+    done("stage=features", "date=2025-04-08", "resources.chunk_rows=20000", root=other)
     at_once = published(other, "tables")
     assert {name: content for name, content in at_once.items() if name in published(root, "tables")} == published(
         root, "tables"

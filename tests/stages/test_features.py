@@ -16,8 +16,14 @@ NIGHT = "2025-07-15"
 
 
 @pytest.fixture
-def root(raw: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(raw, tmp_path / "lake"))
+def root(taken: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(taken, tmp_path / "lake"))
+
+
+@pytest.fixture
+def fresh(raw: Path, tmp_path: Path) -> Path:
+    """A root whose raw days are not in the lake yet."""
+    return Path(shutil.copytree(raw, tmp_path / "fresh"))
 
 
 def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(root: Path) -> None:
@@ -36,16 +42,17 @@ def test_the_same_date_gives_the_same_bytes_from_scratch(root: Path) -> None:
     assert published(root, "features") == before
 
 
-def test_forgetting_the_future_changes_no_feature(root: Path) -> None:
-    done("stage=features", f"date={NIGHT}", root=root)
-    before = published(root, "features")
-    shutil.rmtree(root / "features")
-    forgotten = [path for path in (root / "raw" / "subscription").iterdir() if path.name >= f"date={NIGHT}"]
+def test_forgetting_the_future_changes_no_feature(fresh: Path) -> None:
+    done("stage=features", f"date={NIGHT}", root=fresh)
+    before = published(fresh, "features")
+    for kind in ("features", "tables"):
+        shutil.rmtree(fresh / kind)
+    forgotten = [path for path in (fresh / "raw" / "subscription").iterdir() if path.name >= f"date={NIGHT}"]
     assert len(forgotten) > 30
     for path in forgotten:
         shutil.rmtree(path)
-    done("stage=features", f"date={NIGHT}", root=root)
-    assert published(root, "features") == before
+    done("stage=features", f"date={NIGHT}", root=fresh)
+    assert published(fresh, "features") == before
 
 
 def test_changed_raw_data_is_noticed_and_the_date_is_built_again(root: Path) -> None:
@@ -121,9 +128,9 @@ def test_the_manifest_counts_what_was_read(root: Path) -> None:
     assert manifest.facts["audit"]["customers"] == manifest.rows == 1500
 
 
-def test_a_raw_day_that_is_missing_inside_the_history_stops_the_night(root: Path) -> None:
-    shutil.rmtree(root / "raw" / "subscription" / "date=2025-05-03")
-    ran = churn("stage=features", f"date={NIGHT}", root=root)
+def test_a_raw_day_that_is_missing_inside_the_history_stops_the_night(fresh: Path) -> None:
+    shutil.rmtree(fresh / "raw" / "subscription" / "date=2025-05-03")
+    ran = churn("stage=features", f"date={NIGHT}", root=fresh)
     assert ran.code == 3
     assert "no raw day between 2025-05-02 and 2025-05-04" in ran.err
 

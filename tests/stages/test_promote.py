@@ -25,8 +25,8 @@ def candidate(root: Path, *overrides: str) -> None:
     done("stage=train", f"date={TRAINED}", *FAST, *overrides, root=root)
 
 
-def test_a_first_champion_needs_its_floor_alone(raw: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+def test_a_first_champion_needs_its_floor_alone(taken: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(taken, tmp_path / "lake"))
     candidate(root)
     assert champion(root) is None
     refused = churn(*PROMOTE, "stage.gates.auc_floor.minimum=0.95", root=root)
@@ -75,8 +75,8 @@ def test_every_decision_is_written_on_the_version(business: Path) -> None:
     assert decision["findings"]["auc_floor"]["limit"] == 0.65
 
 
-def test_no_candidate_is_told_with_the_command_that_makes_one(raw: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+def test_no_candidate_is_told_with_the_command_that_makes_one(taken: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(taken, tmp_path / "lake"))
     ran = churn(*PROMOTE, root=root)
     assert ran.code == 2
     assert "stage=train" in ran.err

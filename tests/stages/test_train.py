@@ -28,8 +28,8 @@ def test_the_same_inputs_train_nothing_a_second_time(lake: Path) -> None:
     assert registry(lake).newest() == 1
 
 
-def test_a_retraining_from_scratch_gives_the_same_model_text(business: Path, raw: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+def test_a_retraining_from_scratch_gives_the_same_model_text(business: Path, taken: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(taken, tmp_path / "lake"))
     done(*TRAIN, root=root)
     assert bundle(root, 1).to_files() == bundle(business, 1).to_files()
 
