@@ -13,6 +13,7 @@ from churn.training.bundle import Bundle
 from tests.command import churn, done
 
 FOLDER = Path(__file__).parent.parent.parent / "shared" / "data"
+TRAINING = ("stage.train.dates=2010-06-01..2011-06-01/1mo",)
 SHOP = ("dataset=online_retail", f"dataset.folder={FOLDER / 'online_retail'}")
 
 
@@ -24,6 +25,9 @@ def test_online_retail_is_trained_promoted_scored_and_watched(tmp_path: Path) ->
     done("stage=nightly", *SHOP, "date=2011-09-01", root=tmp_path)
     later = churn("stage=nightly", *SHOP, "date=2011-11-15", root=tmp_path)
     assert later.code in {0, 5}
+
+    leaks = done("stage=leakcheck", *SHOP, "date=2011-09-01", *TRAINING, root=tmp_path)
+    assert "leakcheck online_retail: 0 suspicions" in leaks.out
 
     registry = Registry(folder=tmp_path / "mlflow", uri=None, model="online-retail-churn", experiment="x")
     metrics = Bundle.from_files(registry.bundle_files(1)).metrics

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,7 +28,6 @@ from churn.promotion.yardstick import Table, Yardstick, expected
 from churn.training.encoding import Encoding
 from churn.training.fit import Trees, fit
 from churn.training.model import ModelSettings
-from tests.command import done
 
 Vector: TypeAlias = npt.NDArray[Any]
 Plant: TypeAlias = Callable[[Vector, np.random.Generator], dict[str, Vector]]
@@ -548,70 +546,3 @@ def test_telco_is_met_with_silence_and_a_leak_planted_there_is_named() -> None:
 @pytest.mark.parametrize("table", [uci_default, give_me_some_credit])
 def test_credit_tables_are_met_with_silence(table: Callable[[], tuple[pl.DataFrame, Vector]]) -> None:
     assert_clean(search_real(*halves(*table(), seed=0), identity=["ID"]))
-
-
-@pytest.mark.slow
-def test_the_simulated_business_is_met_with_silence(raw: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(raw, tmp_path / "lake"))
-    done("stage=features", "date=2025-04-05..2025-07-05/1mo", root=root)
-    train, test = dated(root, "subscription", cancelled_within_30_days(root))
-    assert_clean(search_real(train, test, identity=["customer_id", "date"]))
-
-
-@there
-@pytest.mark.slow
-def test_online_retail_is_met_with_silence(tmp_path: Path) -> None:
-    shop = ("dataset=online_retail", f"dataset.folder={DATA / 'online_retail'}")
-    for dates in ("2010-06-01..2010-12-01/1mo", "2011-06-01"):
-        done("stage=features", *shop, f"date={dates}", root=tmp_path)
-    train, test = dated(tmp_path, "online_retail", bought_nothing_for_90_days())
-    assert_clean(search_real(train, test, identity=["customer_id", "date"]))
-
-
-Labeller: TypeAlias = Callable[[pl.DataFrame, date], pl.Series]
-
-
-def dated(root: Path, dataset: str, label: Labeller) -> tuple[Rows, Rows]:
-    """The features published for the dates of a root, the newest date apart, labelled by a rule of this test's own."""
-    rows = []
-    for path in sorted((root / "features" / dataset).glob("date=*/features.parquet")):
-        day = date.fromisoformat(path.parent.name.removeprefix("date="))
-        frame = pl.read_parquet(path, hive_partitioning=False).with_columns(date=pl.lit(day))
-        rows.append(Rows(frame=frame, labels=label(frame, day).cast(pl.Int64).to_numpy()))
-    train = Rows(
-        frame=pl.concat([part.frame for part in rows[:-1]]), labels=np.concatenate([part.labels for part in rows[:-1]])
-    )
-    return train, rows[-1]
-
-
-def cancelled_within_30_days(root: Path) -> Labeller:
-    raw = pl.read_parquet(root / "raw/subscription/date=*/cancellations.parquet", hive_partitioning=True)
-
-    def label(frame: pl.DataFrame, day: date) -> pl.Series:
-        left = raw.filter(pl.col("date").is_between(day, day + timedelta(days=29)))["customer_id"]
-        return frame["customer_id"].is_in(left.unique().implode())
-
-    return label
-
-
-def bought_nothing_for_90_days() -> Labeller:
-    years = (
-        ("year_2009_2010", "Invoice", "Price", "Customer ID"),
-        ("year_2010_2011", "InvoiceNo", "UnitPrice", "CustomerID"),
-    )
-    lines = pl.concat(
-        pl.read_parquet(DATA / "online_retail" / f"{file}.parquet").select(
-            customer_id=pl.col(customer).cast(pl.Float64).cast(pl.Int64),
-            invoice=pl.col(invoice).cast(pl.String),
-            quantity=pl.col("Quantity").cast(pl.Int64),
-            price=pl.col(price).cast(pl.Float64),
-            day=pl.col("InvoiceDate").cast(pl.String).str.slice(0, 10).str.to_date("%Y-%m-%d"),
-        )
-        for file, invoice, price, customer in years
-    ).filter(~pl.col("invoice").str.starts_with("C"), pl.col("quantity") > 0, pl.col("price") > 0)
-
-    def label(frame: pl.DataFrame, day: date) -> pl.Series:
-        buyers = lines.filter(pl.col("day").is_between(day, day + timedelta(days=89)))["customer_id"]
-        return ~frame["customer_id"].is_in(buyers.unique().implode())
-
-    return label
