@@ -63,7 +63,9 @@ def champion_of(doors: Doors, day: date) -> Champion:
     reigns = doors.registry.reigns()
     past = [reign for reign in reigns if date.fromisoformat(reign.since) <= day]
     if not past:
-        first = f"the first reign began on {min(reign.since for reign in reigns)}" if reigns else "nobody ever was"
+        first = (
+            f"the first reign began on {min(reign.since for reign in reigns)}" if reigns else "no reign is on record"
+        )
         action = "score it with today's champion: stage.model=current"
         raise SettingsError(where=f"champion of {day}", found=f"none: {first}", action=action)
     return version_of(doors, past[-1].version)
@@ -77,6 +79,13 @@ def version_of(doors: Doors, version: int) -> Champion:
         return Champion(version=version, bundle=_kept(doors, registered) or _fetched(doors, registered))
     bundle, _ = _download(doors, registered)
     return Champion(version=version, bundle=bundle)
+
+
+def scored_by(doors: Doors, champion: Champion, day: date) -> Champion:
+    """Returns the version that scored a night; the champion where none did."""
+    scores = doors.lake.manifest(doors.partition("predictions", day))
+    version = scores.facts["model_version"] if scores else champion.version
+    return champion if version == champion.version else version_of(doors, version)
 
 
 def _inputs(registered: Registered) -> dict[str, str]:

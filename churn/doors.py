@@ -1,7 +1,7 @@
 """Which doors does a run go through?
 
-All stores of one run, wired from its settings in one place and opened when first used: `status` never imports DuckDB,
-and `features` never imports MLflow.
+All stores of one run, wired from its settings in one place and opened when first used: `features` never imports MLflow,
+and a source that lists folders needs no DuckDB.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ class Doors:
         It stands among a partition's inputs, so that a changed formula makes what it computed stale; the sources
         themselves are kept in the lake under that fingerprint, so that a night can be walked back to its code.
         """
-        return self.lake.keep_texts(self.texts(*rooms, f"datasets/{self.dataset.name}.py", "stores/sql.py"))
+        own = (f"datasets/{self.dataset.name}.py", "stores/sql.py", "stores/duck.py", "stores/parquet.py")
+        return self.lake.keep_texts(self.texts(*rooms, *own))
 
     def texts(self, *parts: str) -> dict[str, str]:
         """Returns the sources of some rooms and files of the package, by path."""
@@ -124,10 +125,13 @@ class Doors:
     def newest_night(self) -> date:
         """The day after the newest raw day that all daily tables have (where none is daily, that any table has).
 
+        Today is left out: its rows are still coming in.
+
         Raises:
             DataError: there is no raw day.
         """
-        newest_by_table = {name: max(days, default=date.min) for name, days in self.raw_days.items()}
+        over = {name: [day for day in days if day < self.settings.today] for name, days in self.raw_days.items()}
+        newest_by_table = {name: max(days, default=date.min) for name, days in over.items()}
         daily = [newest_by_table[table.name] for table in self.dataset.tables if table.daily]
         newest = min(daily) if daily else max(newest_by_table.values())
         if newest == date.min:

@@ -19,7 +19,7 @@ from churn.doors import Doors
 from churn.features.day import Tally
 from churn.features.intake import Sorted, broken_schema, sort_rows
 from churn.features.raw import RAW_DAY, RawTable
-from churn.stores.duck import rows_twice
+from churn.stores.duck import duck_errors, rows_twice
 from churn.stores.lake import file_sha256
 from churn.stores.parquet import ParquetWriter
 
@@ -132,8 +132,9 @@ def _count(chunk: pl.DataFrame, rows: Sorted, table: RawTable, *, tallies: dict[
 def _count_broken(bad: pl.DataFrame, table: RawTable, tally: Tally) -> None:
     for rule, count in bad["rule"].str.split("; ").explode().value_counts().sort("rule").iter_rows():
         tally.broken[rule] = tally.broken.get(rule, 0) + count
-    keys = bad.select(table.key or table.columns[0].name).head(_SAMPLES - len(tally.samples))
-    tally.samples += [" ".join(map(str, row)) for row in keys.iter_rows()]
+    if table.key:
+        keys = bad.select(table.key).head(_SAMPLES - len(tally.samples))
+        tally.samples += [" ".join(map(str, row)) for row in keys.iter_rows()]
 
 
 def _by_day(rows: pl.DataFrame, days: Container[date]) -> Iterator[tuple[date, pl.DataFrame]]:
@@ -147,5 +148,6 @@ def _find_twice(doors: Doors, table: RawTable, scratch: Path, *, tallies: dict[d
     if not table.key:
         return
     files = [day_file(scratch, day, table.name) for day in tallies]
-    for day, key in rows_twice(doors.bench, files, key=table.key, at_most=_SAMPLES):
-        tallies[day].twice.append(key)
+    with duck_errors(f"raw table {table.name}", action="look for the key in its source"):
+        for day, key in rows_twice(doors.bench, files, key=table.key, at_most=_SAMPLES):
+            tallies[day].twice.append(key)

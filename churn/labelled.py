@@ -17,7 +17,7 @@ import polars as pl
 
 from churn.doors import Doors
 from churn.errors import DataError
-from churn.raw_days import in_lake
+from churn.raw_days import in_lake, require_unchanged
 from churn.stores.parquet import read_table
 
 
@@ -34,10 +34,13 @@ def read_labelled(doors: Doors, dates: Sequence[date], *, known_at: date) -> Lab
     """Returns the rows of `dates` with the labels that were ripe at `known_at`, in the order of date and key.
 
     Raises:
+        TryAgainError: another run brought raw days again meanwhile.
         DataError: a label is not ripe, raw days are missing from its window, or features and labels disagree on who
             was there.
     """
+    raw = in_lake(doors)
     parts = [_read(doors, day, known_at) for day in dates]
+    require_unchanged(doors, raw, known_at)
     rows = pl.concat([part[0] for part in parts])
     inputs = {name: found for part in parts for name, found in part[1].items()}
     return Labelled(features=rows.drop("label"), labels=rows["label"].to_numpy(), inputs=inputs)

@@ -15,6 +15,10 @@ from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome
 from churn.settings import AUTO, STALE, Settings
 
+FEATURE_CODE = ("features/feature.py", "features/table.py", "features/contract.py", "stages/features.py")
+SCORE_CODE = ("training", "scoring")
+_IN_ORDER = ("features", "predictions", "drift")
+
 
 def nights(doors: Doors, *, kind: str) -> tuple[date, ...]:
     """Returns the nights that a stage publishing `kind` works on, oldest first; none where there is nothing to do."""
@@ -36,14 +40,19 @@ def _missed(doors: Doors, kind: str) -> tuple[date, ...]:
 
 
 def changes(doors: Doors, day: date, raw: RawDays, *, kind: str) -> tuple[str, ...]:
-    """Returns what changed since a night was made, one text an input; none where it is as it would be made now."""
-    found: tuple[str, ...] = ()
-    features = doors.lake.manifest(doors.partition("features", day))
-    if features is not None:
-        found += differences(features.inputs, inputs_at(doors, day, raw))
-    scored = doors.lake.manifest(doors.partition("predictions", day)) if kind != "features" else None
-    if scored is not None and features is not None and scored.inputs["features"] != features.content:
-        found += ("features: built again since it was scored",)
+    """Returns what changed since a night was made, one text an input; none where it is as it would be made now.
+
+    `kind` is the last of features, predictions and drift to look at. Another champion than that night's is no change:
+    what was scored stays scored.
+    """
+    features, scores, drift = (doors.lake.manifest(doors.partition(name, day)) for name in _IN_ORDER)
+    found = differences(features.inputs, inputs_at(doors, day, raw)) if features else ()
+    if features and scores and kind != "features":
+        now = {"features": features.content, "code": doors.code(*SCORE_CODE), "chunk_rows": _chunk_rows(doors)}
+        found += tuple(f"scores: {text}" for text in differences(scores.inputs, scores.inputs | now))
+    if features and scores and drift and kind == "drift":
+        now = {"features": features.content, "predictions": scores.content, "code": doors.code("drift")}
+        found += tuple(f"drift: {text}" for text in differences(drift.inputs, drift.inputs | now))
     return found
 
 
@@ -51,9 +60,13 @@ def inputs_at(doors: Doors, day: date, raw: RawDays) -> dict[str, str]:
     """Returns the fingerprints of all that the features of a date are made from."""
     return raw.inputs(day) | {
         "sql": doors.lake.keep_texts(doors.sql.texts()),
-        "code": doors.code("features"),
-        "chunk_rows": str(doors.settings.resources.chunk_rows),
+        "code": doors.code(*FEATURE_CODE),
+        "chunk_rows": _chunk_rows(doors),
     }
+
+
+def _chunk_rows(doors: Doors) -> str:
+    return str(doors.settings.resources.chunk_rows)
 
 
 def differences(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

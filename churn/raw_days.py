@@ -9,6 +9,7 @@ at the source has another fingerprint and is brought again.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from churn.doors import Doors
-from churn.errors import DataError
+from churn.errors import DataError, TryAgainError
 from churn.features.day import Tally, day_faults
-from churn.stores.lake import Manifest, fingerprint
+from churn.stores.lake import Manifest, disk_errors, fingerprint
 
 log = logging.getLogger(__name__)
+_NO_ROW = "no row"
+_DAYS_AT_ONCE = 92
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +80,43 @@ def bring(doors: Doors, until: date) -> RawDays:
     """
     wanted = changed_days(doors, until)
     if wanted:
-        with doors.lake.lock(doors.partition("intake")), _scratch(doors) as scratch:
+        place = doors.partition("intake")
+        with disk_errors(place), doors.lake.lock(place), _scratch(doors) as scratch:
             for group in _neighbours(wanted, doors.raw_days):
                 _bring(doors, group, {day: wanted[day] for day in group}, scratch=scratch)
     return in_lake(doors)
+
+
+def require_unchanged(doors: Doors, raw: RawDays, day: date) -> None:
+    """Returns nothing where the raw days before `day` are still those of `raw`; call it after reading them.
+
+    Raises:
+        TryAgainError: another run brought some of them again meanwhile.
+    """
+    if in_lake(doors).inputs(day) != raw.inputs(day):
+        found = "another run brought raw days again while they were read"
+        raise TryAgainError(where=f"raw {doors.dataset.name}", found=found, action="run the same command again")
+
+
+def require_whole(doors: Doors, raw: RawDays, day: date) -> None:
+    """Returns nothing where the lake's raw days before `day` have the bytes that were published.
+
+    A file is hashed once; after that its size and time of change tell.
+
+    Raises:
+        DataError: naming the file that is gone or has other bytes.
+    """
+    from churn.stores.objects import find, versions
+
+    folder = doors.lake.root / "tables" / doors.dataset.name
+    files = find(str(folder / "date=*" / "*.parquet"))
+    found = versions(files, doors.bench)
+    for past, manifest in raw.manifests.items():
+        for name, file in manifest.files.items() if past < day else ():
+            path = folder / f"date={past}" / name
+            if found.get(str(path)) != file.sha256:
+                what, action = "missing, or not the bytes that were published", f"delete the folder {path.parent}"
+                raise DataError(where=str(path), found=what, action=f"{action} and run again: it is brought once more")
 
 
 def in_lake(doors: Doors) -> RawDays:
@@ -96,11 +132,11 @@ def in_lake(doors: Doors) -> RawDays:
 def changed_days(doors: Doors, until: date) -> dict[date, dict[str, str]]:
     """Returns the raw days before `until` that the lake lacks or holds from other rows, each with its inputs now.
 
-    A day that is gone from its source stays in the lake as it is.
+    What a source no longer has of a table and day stays in the lake as it is.
     """
-    contract = _contract(doors)
+    contract, held = _contract(doors), in_lake(doors).manifests
     days = sorted({day for days in doors.raw_days.values() for day in days if day < until})
-    inputs = {day: {**_fingerprints(doors, day), "contract": contract} for day in days}
+    inputs = {day: {**_fingerprints(doors, day, held.get(day)), "contract": contract} for day in days}
     return {
         day: made_from
         for day, made_from in inputs.items()
@@ -113,8 +149,10 @@ def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
     return all(name in tallies and tallies[name]["kept"] for name in tables)
 
 
-def _fingerprints(doors: Doors, day: date) -> dict[str, str]:
-    return {f"source/{table}": days.get(day, "no row") for table, days in doors.raw_days.items()}
+def _fingerprints(doors: Doors, day: date, held: Manifest | None) -> dict[str, str]:
+    known = held.inputs if held else {}
+    names = {table: f"source/{table}" for table in doors.raw_days}
+    return {name: doors.raw_days[table].get(day) or known.get(name, _NO_ROW) for table, name in names.items()}
 
 
 def _contract(doors: Doors) -> str:
@@ -122,7 +160,8 @@ def _contract(doors: Doors) -> str:
         (t.name, t.day, t.key, t.daily, [asdict(c) for c in t.columns], [(r.name, str(r.holds)) for r in t.rules])
         for t in doors.dataset.tables
     ]
-    return fingerprint([declared, doors.texts("features/raw.py", "features/intake.py", "raw_days.py")])
+    code = doors.texts("features/raw.py", "features/intake.py", "features/contract.py", "intake.py", "stores/sources")
+    return fingerprint([declared, code])
 
 
 @contextmanager
@@ -137,21 +176,26 @@ def _scratch(doors: Doors) -> Iterator[Path]:
 
 
 def _neighbours(wanted: Mapping[date, object], sources: Mapping[str, Mapping[date, str]]) -> Iterator[tuple[date, ...]]:
-    """Yields the wanted days in runs between which no day lies that is there already."""
+    """Yields the wanted days in runs of some weeks at most, between which no day lies that is there already."""
     days = sorted({day for known in sources.values() for day in known} | set(wanted))
     for is_wanted, run in groupby(days, key=lambda day: day in wanted):
-        if is_wanted:
-            yield tuple(run)
+        together = tuple(run)
+        for start in range(0, len(together), _DAYS_AT_ONCE) if is_wanted else ():
+            yield together[start : start + _DAYS_AT_ONCE]
 
 
 def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str, str]], *, scratch: Path) -> None:
     from churn.intake import take_in
 
+    held = in_lake(doors).manifests
     tallies: dict[date, dict[str, Tally]] = {day: {} for day in days}
     for table in doors.dataset.tables:
         for day, tally in take_in(doors, table, days=days, scratch=scratch).items():
-            tallies[day][table.name] = tally
-    before = [_tallies(manifest) for day, manifest in in_lake(doors).manifests.items() if day < days[0]]
+            is_forgotten = day not in doors.raw_days[table.name] and inputs[day][f"source/{table.name}"] != _NO_ROW
+            tallies[day][table.name] = (
+                _carry(doors, day, table.name, held=held[day], scratch=scratch) if is_forgotten else tally
+            )
+    before = [_tallies(manifest) for day, manifest in held.items() if day < days[0]]
     for day in days:
         _require_good(doors, day, tallies[day], before=before)
         _publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch)
@@ -160,15 +204,32 @@ def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str
     log.info("tables/%s: brought %d raw days to %s, %s rows", doors.dataset.name, len(days), days[-1], f"{rows:,}")
 
 
+def _carry(doors: Doors, day: date, name: str, *, held: Manifest, scratch: Path) -> Tally:
+    """Puts what the lake holds of a table and day where its new rows would stand: its source has none any more."""
+    from churn.intake import day_file
+
+    for kind in ("tables", "quarantine"):
+        old = doors.lake.path(doors.partition(kind, day)) / f"{name}.parquet"
+        new = day_file(scratch, day, name, kind=kind)
+        new.unlink(missing_ok=True)
+        if old.exists():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            os.link(old, new)
+    return _tallies(held)[name]
+
+
 def _require_good(doors: Doors, day: date, tallies: Mapping[str, Tally], *, before: list[dict[str, Tally]]) -> None:
     limits = doors.settings.dataset.intake
     faults = day_faults(doors.dataset.tables, tallies, before=before[-7:], limits=limits)
-    if faults:
+    where = f"raw {doors.dataset.name} {day}"
+    if faults and day.isoformat() in limits.accept:
+        log.warning("%s: %s; accepted: %s", where, "; ".join(faults), limits.accept[day.isoformat()])
+    elif faults:
         action = (
-            "mend the feed and run again, nothing of that day was published; a limit on rows is raised for one run by "
-            "dataset.intake.quarantine_share=1 or dataset.intake.fewest_rows_share=0"
+            "mend the feed and run again, nothing of that day was published; to take that day as it is, write the "
+            f"reason: +dataset.intake.accept.{day}='…'"
         )
-        raise DataError(where=f"raw {doors.dataset.name} {day}", found="; ".join(faults), action=action)
+        raise DataError(where=where, found="; ".join(faults), action=action)
 
 
 def _publish(

@@ -109,10 +109,10 @@ class PromoteStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreStage:
-    """Settings of `stage=score`: today's champion, or the one of each night."""
+    """Settings of `stage=score`: today's champion, that of each night, or the version that scored it before."""
 
     name: Literal["score"]
-    model: Literal["current", "as_of"]
+    model: Literal["current", "as_of", "same"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,9 +280,11 @@ def _check_dates(settings: Settings) -> None:
 
 
 def _check_root(root: Path) -> None:
-    strange = sorted(set(str(root.absolute())) & set("%?#*["))
+    strange = sorted(set(str(root.absolute())) & set("%?#*[="))
     if strange:
-        action = "choose a folder without %, ?, #, * and [, which mean something else in globs and database addresses"
+        action = (
+            "choose a folder without %, ?, #, *, [ and =, which mean something else in globs, partitions and addresses"
+        )
         raise SettingsError(where="root", found=f"{' '.join(strange)} in {root}", action=action)
 
 

@@ -14,8 +14,10 @@ from churn.errors import SettingsError
 from churn.features.raw import RawTable
 
 _DAYS_BEFORE = 7
-# Two days of a handful of rows are alike by chance, and half of a handful is no fewer than chance makes.
+# Two days of a handful of rows are alike by chance.
 _ROWS_THAT_TELL = 10
+# Counts of independent events vary by their square root; so many of it chance makes once in a million days.
+_DEVIATIONS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +25,15 @@ class IntakeLimits:
     """When faults of rows stop the night.
 
     For each raw table and day: above `quarantine_share` (0 to 1) of its rows and above `quarantine_rows` rows. A daily
-    table also stops it below `fewest_rows_share` (0 to 1) of its median rows on the 7 raw days before.
+    table also stops it below `fewest_rows_share` (0 to 1) of its usual rows: the median of the 7 raw days before or the
+    same weekday's, whichever is less, where chance does not explain it. `accept` names days (ISO) that are taken as
+    they are, each with the reason.
     """
 
     quarantine_share: float
     quarantine_rows: int
     fewest_rows_share: float
+    accept: dict[str, str]
 
     def __post_init__(self) -> None:
         """Raises SettingsError for a share that is not from 0 to 1, or a negative number of rows."""
@@ -66,7 +71,7 @@ def day_faults(
     `tallies` are the day's by table, `before` those of the raw days before it, the newest last.
 
     >>> table = RawTable(name="usage", day="date", columns=(), daily=True)
-    >>> limits = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5)
+    >>> limits = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5, accept={})
     >>> day_faults([table], {"usage": Tally()}, before=[{"usage": Tally(read=9, kept=9)}], limits=limits)
     ('usage: no row, and it brings rows every day',)
     """
@@ -100,18 +105,24 @@ def _broken_text(tally: Tally, limits: IntakeLimits) -> str:
     rules = ", ".join(f"{rule} ({count:,} rows)" for rule, count in worst)
     return (
         f"{broken:,} of {tally.read:,} rows ({broken / tally.read:.1%}) break a rule, limit "
-        f"{limits.quarantine_share:.1%} and {limits.quarantine_rows:,} rows: {rules}; "
-        f"keys such as {', '.join(tally.samples)}"
+        f"{limits.quarantine_share:.1%} and {limits.quarantine_rows:,} rows: {rules}"
+        + (f"; keys such as {', '.join(tally.samples)}" if tally.samples else "")
     )
 
 
+def _usual_rows(before: Sequence[Tally]) -> float:
+    week = before[-_DAYS_BEFORE:]
+    usual = median(day.read for day in week)
+    return min(usual, week[0].read) if len(week) == _DAYS_BEFORE else usual
+
+
 def _daily_faults(tally: Tally, before: Sequence[Tally], limits: IntakeLimits) -> Iterator[str]:
-    usual = median(day.read for day in before[-_DAYS_BEFORE:])
+    usual = _usual_rows(before)
     if not tally.read:
         yield "no row, and it brings rows every day"
-    elif usual >= _ROWS_THAT_TELL and tally.read / usual < limits.fewest_rows_share:
+    elif usual and tally.read / usual < limits.fewest_rows_share and usual - tally.read > _DEVIATIONS * usual**0.5:
         yield (
-            f"{tally.read:,} rows, far fewer than the median {usual:,.0f} of the {len(before[-_DAYS_BEFORE:])} raw "
+            f"{tally.read:,} rows, far fewer than the usual {usual:,.0f} of the {len(before[-_DAYS_BEFORE:])} raw "
             f"days before (limit {limits.fewest_rows_share:.0%})"
         )
     elif tally.kept >= _ROWS_THAT_TELL and tally.sha256 == before[-1].sha256:

@@ -78,7 +78,9 @@ class RawTable:
     def __post_init__(self) -> None:
         """Raises SettingsError where two columns or rules share a name, or one cannot be told apart in quarantine."""
         names = [column.name.lower() for column in self.columns] + [rule.name for rule in self.rules]
-        wrong = [name for name in names if names.count(name) > 1 or name in _RESERVED or "; " in name]
+        texts = [*names, *(level for column in self.columns for level in column.levels)]
+        wrong = [name for name in names if names.count(name) > 1 or name in _RESERVED]
+        wrong += [text for text in texts if "; " in text]  # what joins the names of broken rules
         strange = [name for name in self.key if name not in {column.name for column in self.columns}]
         if wrong or strange:
             found = f"the name {(wrong or strange)[0]!r} is reserved, stands there twice, holds '; ' or is no column"

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from churn.champion import Champion, require_champion, version_of
+from churn.champion import Champion, require_champion, scored_by
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
@@ -37,7 +37,7 @@ def run(settings: Settings) -> Outcome:
         return no_night(settings)
     champion = require_champion(doors)
     for day in dates:
-        _publish(doors, _scored_by(doors, champion, day), day)
+        _publish(doors, scored_by(doors, champion, day), day)
     facts = {day: _facts(doors, day) for day in dates}
     answer = worst(Answer(fact["answer"]) for fact in facts.values())
     return Outcome(
@@ -52,13 +52,6 @@ def run(settings: Settings) -> Outcome:
             ),
         ),
     )
-
-
-def _scored_by(doors: Doors, champion: Champion, day: date) -> Champion:
-    """Returns the version that scored the night: its reference is the one that the night is held against."""
-    scores = doors.lake.manifest(doors.partition("predictions", day))
-    version = scores.facts["model_version"] if scores else champion.version
-    return champion if version == champion.version else version_of(doors, version)
 
 
 def _facts(doors: Doors, day: date) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.nights import inputs_at, nights, no_night
-from churn.raw_days import RawDays, bring
+from churn.raw_days import RawDays, bring, require_unchanged, require_whole
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
 
@@ -69,8 +69,10 @@ def publish(doors: Doors, day: date, raw: RawDays) -> bool:
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
     _require_raw_days(doors, day, raw)
+    require_whole(doors, raw, day)
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, day, staging)
+        require_unchanged(doors, raw, day)
         staging.facts |= {"audit": doors.sql.audit(day), "quarantined": raw.quarantined(day)}
     log.info("%s: %s rows", partition, f"{staging.rows['features.parquet']:,}")
     log.debug("%s: read %s", partition, staging.facts["audit"])

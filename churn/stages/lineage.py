@@ -10,6 +10,7 @@ from pathlib import Path
 from churn.champion import Champion, version_of
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode
+from churn.nights import FEATURE_CODE, SCORE_CODE
 from churn.raw_days import in_lake
 from churn.reports.outcome import Outcome, Table
 from churn.settings import LineageStage, Settings
@@ -18,6 +19,7 @@ from churn.stages import score as score_stage
 from churn.stores.lake import VERSIONS, Lake, Manifest, Partition
 
 _GONE = "gone (pruned)"
+_SAME = "the same bytes, features and scores"
 
 
 def run(settings: Settings) -> Outcome:
@@ -28,7 +30,7 @@ def run(settings: Settings) -> Outcome:
     model = version_of(doors, scores.facts["model_version"])
     rebuilt = _rebuild(doors, day, model, scores=scores, features=features) if stage.rebuild else None
     return Outcome(
-        code=ExitCode.DATA if rebuilt is False else ExitCode.OK,
+        code=ExitCode.DATA if rebuilt and rebuilt != _SAME else ExitCode.OK,
         headline=f"lineage {settings.dataset.name} {day}: from the scores back to the raw days",
         figures={
             "scores": f"{scores.rows:,} rows, content {scores.content[:16]}",
@@ -40,7 +42,7 @@ def run(settings: Settings) -> Outcome:
             "model": f"version {model.version}, bundle {model.bundle.fingerprint[:16]}",
             "model settings": _spelled(model.bundle.lineage["model"]),
             "code of the model": str(doors.lake.texts_path(model.bundle.lineage["code"])),
-            **_rebuilt_text(rebuilt),
+            **({"rebuilt": rebuilt} if rebuilt else {}),
         },
         table=_trained_on(doors, model),
     )
@@ -86,34 +88,35 @@ def _trained_on(doors: Doors, model: Champion) -> Table:
     return Table(header=("part of the model", "date", "features content", "kept at"), rows=tuple(rows))
 
 
-def _rebuilt_text(same: bool | None) -> dict[str, str]:  # noqa: FBT001 - three answers
-    if same is None:
-        return {}
-    return {"rebuilt": "the same bytes, features and scores" if same else "NOT the same bytes: see the log"}
-
-
-def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, features: Manifest) -> bool:
-    """Returns whether the same raw days, code and model give the same bytes, made in a folder of their own."""
+def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, features: Manifest) -> str:
+    """Says whether the same raw days, code and model give the same bytes, made in a folder of their own."""
     _require_same_code(doors, features, scores)
     root = doors.lake.root / f".rebuild-{doors.dataset.name}-{day}"
-    shutil.rmtree(root, ignore_errors=True)
-    try:
-        for partition, content in _tables(doors, features).items():
-            _link(doors, partition, content, into=Lake(root))
-        made = _at(doors, root, features)
-        features_stage.publish(made, day, in_lake(made))
-        score_stage.publish(_at(doors, root, scores), model, day)
-        found = (made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions"))
-        return [manifest.content for manifest in found if manifest] == [features.content, scores.content]
-    finally:
+    with doors.lake.lock(doors.partition("rebuild", day)):
         shutil.rmtree(root, ignore_errors=True)
+        try:
+            for partition, content in _tables(doors, features).items():
+                _link(doors, partition, content, into=Lake(root))
+            made = _at(doors, root, features)
+            features_stage.publish(made, day, in_lake(made))
+            score_stage.publish(_at(doors, root, scores), model, day)
+            contents = {kind: made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions")}
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+    then = {"features": features, "predictions": scores}
+    other = [
+        f"{kind} {found.content[:16]} for {then[kind].content[:16]}"
+        for kind, found in contents.items()
+        if found and found.content != then[kind].content
+    ]
+    return f"NOT the same bytes: {', '.join(other)}" if other else _SAME
 
 
 def _require_same_code(doors: Doors, features: Manifest, scores: Manifest) -> None:
     now = {
         features.inputs["sql"]: doors.lake.keep_texts(doors.sql.texts()),
-        features.inputs["code"]: doors.code("features"),
-        scores.inputs["code"]: doors.code("training", "scoring"),
+        features.inputs["code"]: doors.code(*FEATURE_CODE),
+        scores.inputs["code"]: doors.code(*SCORE_CODE),
     }
     other = [str(doors.lake.texts_path(then)) for then, today in now.items() if then != today]
     if other:

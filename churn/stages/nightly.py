@@ -7,12 +7,17 @@ does not lose it.
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
+
 from churn.doors import Doors
-from churn.errors import ExitCode
+from churn.errors import ChurnError, ExitCode
 from churn.nights import nights, no_night
-from churn.reports.outcome import Outcome
-from churn.settings import NightlyStage, Settings
+from churn.reports.outcome import Outcome, Table
+from churn.settings import STALE, NightlyStage, Settings
 from churn.stages import drift, features, score
+
+log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> Outcome:
@@ -20,23 +25,38 @@ def run(settings: Settings) -> Outcome:
     days = nights(Doors(settings), kind="drift")
     if not days:
         return no_night(settings)
-    done = {day: _night(settings, day.isoformat()) for day in days}
-    alarms = [str(day) for day, outcome in done.items() if outcome.code is not ExitCode.OK]
-    *_, last = done.values()
     if len(days) == 1:
-        return last
+        return _night(settings, days[0].isoformat())
+    done = {day: _night_or_error(settings, day.isoformat()) for day in days}
+    alarms = [day for day, end in done.items() if isinstance(end, Outcome) and end.code is ExitCode.DRIFT_ALARM]
+    errors = {day: end for day, end in done.items() if isinstance(end, ChurnError)}
     return Outcome(
-        code=ExitCode.DRIFT_ALARM if alarms else ExitCode.OK,
+        code=next((error.exit_code for error in errors.values()), ExitCode.DRIFT_ALARM if alarms else ExitCode.OK),
         headline=f"nightly {settings.dataset.name}: {len(days)} nights from {days[0]} to {days[-1]}",
-        figures={"drift alarms": f"{len(alarms)} of {len(days)} nights {' '.join(alarms)}".strip(), **last.figures},
-        table=last.table,
+        figures={
+            "done": f"{len(done) - len(errors)} of {len(days)} nights",
+            "drift alarms": " ".join(map(str, alarms)) or "none",
+        },
+        table=Table(header=("night not done", "why"), rows=tuple((str(day), str(errors[day])) for day in errors))
+        if errors
+        else None,
     )
+
+
+def _night_or_error(settings: Settings, day: str) -> Outcome | ChurnError:
+    """Returns how a night ended: one that cannot be made does not keep the next from being made."""
+    try:
+        return _night(settings, day)
+    except ChurnError as error:
+        log.error("night %s: %s", day, error, exc_info=True)
+        return error
 
 
 def _night(settings: Settings, day: str) -> Outcome:
     stage = settings.stage_as(NightlyStage)
     built = features.run(settings.at(stage.features, day))
-    scored = score.run(settings.at(stage.score, day))
+    keeps = settings.date == STALE and stage.score.model == "current"
+    scored = score.run(settings.at(replace(stage.score, model="same") if keeps else stage.score, day))
     watched = drift.run(settings.at(stage.drift, day))
     return Outcome(
         code=watched.code,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 from churn.champion import version_of
 from churn.doors import Doors
+from churn.errors import SettingsError
 from churn.reports.outcome import Outcome, Table
 from churn.settings import PruneStage, Settings
 from churn.stores.lake import Manifest
@@ -19,12 +20,14 @@ _KINDS = ("tables", "features", "predictions", "drift", "quarantine")
 def run(settings: Settings) -> Outcome:
     """Returns which kept versions may go and which may not; deletes the former where `stage.dry_run=false`."""
     stage, doors = settings.stage_as(PruneStage), Doors(settings)
-    with doors.lake.lock(doors.partition("intake")), doors.lake.lock(doors.partition("training")):
-        needed = _needed(doors)
-        kept = _versions(doors)
+    with ExitStack() as locks:
+        for name in ("intake", "training") if not stage.dry_run else ():
+            locks.enter_context(doors.lake.lock(doors.partition(name)))
+        _require_registry(doors)
+        needed, kept = _needed(doors), _versions(doors)
         free = {place: manifest for place, manifest in kept.items() if not _is_needed(manifest, needed)}
         for place in free if not stage.dry_run else ():
-            shutil.rmtree(place)
+            doors.lake.drop_version(place)
             log.info("deleted %s", place)
     freed = sum(_bytes(place_manifest) for place_manifest in free.values())
     verb = "may go (dry run: stage.dry_run=false deletes them)" if stage.dry_run else "deleted"
@@ -40,6 +43,20 @@ def _rows(kept: dict[Path, Manifest], free: dict[Path, Manifest]) -> tuple[tuple
         return f"{sum(manifest.kind == kind for manifest in found.values()):,}"
 
     return tuple((kind, count(kept, kind), count(free, kind)) for kind in _KINDS if count(kept, kind) != "0")
+
+
+def _require_registry(doors: Doors) -> None:
+    """Raises SettingsError where the registry does not know the versions that the lake's own files name."""
+    copy = doors.lake.manifest(doors.partition("champion"))
+    named = [found.facts["model_version"] for found in (*_published(doors), copy) if found and _is_scored(found)]
+    strange = sorted(set(named) - set(doors.registry.versions()))
+    if strange:
+        where, found = f"registry {doors.registry.model}", f"no version {strange[0]}, and the lake was scored by it"
+        raise SettingsError(where=where, found=found, action="name the registry that the lake belongs to")
+
+
+def _is_scored(manifest: Manifest) -> bool:
+    return manifest.kind in {"champion", "predictions"}
 
 
 def _versions(doors: Doors) -> dict[Path, Manifest]:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from churn.champion import Champion, champion_of, require_champion
+from churn.champion import Champion, champion_of, require_champion, scored_by
 from churn.doors import Doors
-from churn.nights import nights, no_night
+from churn.nights import SCORE_CODE, nights, no_night
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import ScoreStage, Settings
+from churn.settings import STALE, ScoreStage, Settings
 from churn.stores.lake import Manifest
 
 if TYPE_CHECKING:
@@ -45,9 +45,13 @@ def run(settings: Settings) -> Outcome:
 
 
 def _champions(doors: Doors, dates: Sequence[date]) -> dict[date, Champion]:
-    if doors.settings.stage_as(ScoreStage).model == "as_of":
+    model = doors.settings.stage_as(ScoreStage).model
+    if model == "as_of":
         return {day: champion_of(doors, day) for day in dates}
-    return dict.fromkeys(dates, require_champion(doors))
+    champion = require_champion(doors)
+    if model == "same" or doors.settings.date == STALE:
+        return {day: scored_by(doors, champion, day) for day in dates}
+    return dict.fromkeys(dates, champion)
 
 
 def _segments(manifest: Manifest | None) -> str:
@@ -63,7 +67,7 @@ def publish(doors: Doors, champion: Champion, day: date) -> bool:
         "features": manifest.content,
         "model_version": str(champion.version),
         "bundle": champion.bundle.fingerprint,
-        "code": doors.code("training", "scoring"),
+        "code": doors.code(*SCORE_CODE),
         "chunk_rows": str(doors.settings.resources.chunk_rows),
     }
     if doors.lake.is_current(partition, inputs):
@@ -80,7 +84,7 @@ def publish(doors: Doors, champion: Champion, day: date) -> bool:
 def _tell_moves(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:
     partition = doors.partition("predictions", day)
     old = doors.lake.manifest(partition)
-    if old is None:
+    if old is None or not doors.lake.holds(doors.lake.path(partition), old):
         return
     from churn.stores.moves import moves
 

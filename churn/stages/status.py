@@ -1,4 +1,4 @@
-"""Shows which dates have what, which are stale and why, and who is champion; reads manifests and lists raw files."""
+"""Shows which dates have what, which are stale and why, and who is champion; reads manifests and lists sources."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _state(doors: Doors, day: date, raw: RawDays, *, late: tuple[date, ...] | st
     if doors.lake.manifest(doors.partition("features", day)) is None:
         return "-"
     coming = [] if isinstance(late, str) else [f"raw day {raw_day}" for raw_day in late if raw_day < day]
-    reasons = [*coming, *changes(doors, day, raw, kind="predictions")]
+    reasons = [*coming, *changes(doors, day, raw, kind="drift")]
     if not reasons:
         return "as it would be made now"
     more = f" and {len(reasons) - 2} more" if len(reasons) > 2 else ""

@@ -16,6 +16,7 @@ from churn.dates import parse_dates, step_from
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
+from churn.nights import FEATURE_CODE
 from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome
 from churn.settings import Settings, TrainStage
@@ -108,7 +109,7 @@ def _lineage(doors: Doors, split: Split, parts: Parts) -> dict[str, Any]:
     settings = doors.settings
     return {
         "code_version": churn.__version__,
-        "code": doors.code("features", "training", "drift", "promotion"),
+        "code": doors.code(*FEATURE_CODE, "training", "drift", "promotion/metrics.py"),
         "dates": {part: [day.isoformat() for day in days] for part, days in asdict(split).items()},
         "inputs": parts.inputs,
         "model": asdict(settings.model),

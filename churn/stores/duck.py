@@ -6,6 +6,7 @@ set size, its errors as ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,6 +141,8 @@ def values_hidden(where: str, *, action: str) -> Iterator[None]:
     try:
         yield
     except (duckdb.DataError, duckdb.InvalidInputException) as error:
+        if " file '" in str(error):  # it is about a file, and quotes no row
+            raise
         found = f"a value cannot be computed ({type(error).__name__})"
         raise DataError(where=where, found=found, action=action) from None
 
@@ -168,9 +171,22 @@ def _file_errors(file: Path) -> Iterator[None]:
         raise kind(where=str(file), found=text.splitlines()[0], action=action) from error
 
 
+def _placed(text: str, *, lines_before: int) -> str:
+    place = re.search(r"^LINE (\d+): (.*)\n( *)\^", text, re.MULTILINE)
+    words = " ".join(line.strip() for line in (text[: place.start()] if place else text).splitlines() if line.strip())
+    if not place:
+        return words
+    line = f"line {int(place[1]) - lines_before}"
+    if place[2].startswith("..."):  # DuckDB shows a part of a long line, and says not which
+        return f"{line}: {words}"
+    return f"{line}, column {len(place[3]) - len(f'LINE {place[1]}: ') + 1}: {words}"
+
+
 @contextmanager
-def duck_errors(where: str, *, action: str) -> Iterator[None]:
+def duck_errors(where: str, *, action: str, lines_before: int = 0) -> Iterator[None]:
     """Turns what DuckDB raises into an error that names the file or table (`where`) and what to do.
+
+    A place in the SQL is told as line and column, less the `lines_before` that stand before the file's own text.
 
     Raises:
         SettingsError: the memory limit and the spill folder do not suffice, or the folder cannot be made.
@@ -185,7 +201,7 @@ def duck_errors(where: str, *, action: str) -> Iterator[None]:
         found = str(error).splitlines()[0]
         raise SettingsError(where=where, found=found, action="raise resources.memory, or free disk to spill") from error
     except duckdb.Error as error:
-        found = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        found = _placed(str(error), lines_before=lines_before)
         if "No space left" in found:
             action = "free space on the disk that resources.memory spills to, then run the same command again"
             raise TryAgainError(where=where, found=found, action=action) from error

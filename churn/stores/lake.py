@@ -179,10 +179,15 @@ class Lake:
     def version(self, partition: Partition, content: str) -> Path | None:
         """Returns the folder where the partition holds, or once held, this very content; None where it is gone."""
         now = self.manifest(partition)
-        if now is not None and now.content == content:
+        if now is not None and now.content == content and self.holds(self.path(partition), now):
             return self.path(partition)
         kept = self._kept(partition, content)
-        return kept if (kept / MANIFEST).exists() else None
+        then = self.manifest_in(kept)
+        return kept if then is not None and self.holds(kept, then) else None
+
+    def holds(self, folder: Path, manifest: Manifest) -> bool:
+        """Returns whether every file in a folder has the bytes that a manifest promises."""
+        return all(_holds(folder / name, file) for name, file in manifest.files.items())
 
     def version_folders(self, kind: str, dataset: str) -> tuple[Path, ...]:
         """Returns the folders of all earlier contents of a kind that are kept."""
@@ -192,7 +197,7 @@ class Lake:
         return self.root / VERSIONS / str(partition) / content[:16]
 
     def withdraw(self, partition: Partition) -> None:
-        """Takes a partition away, whole, where there is one; an earlier content is not kept.
+        """Takes a partition away, whole, where there is one, and keeps it under `versions/`.
 
         Raises:
             LockedError: another run is making it.
@@ -201,12 +206,20 @@ class Lake:
         target = self.path(partition)
         if not target.exists():
             return
-        with _disk_errors(partition), self.lock(partition):
+        with disk_errors(partition), self.lock(partition):
             _refuse_strangers(target)
+            self._keep_replaced(partition, by=None)
             hidden = target.parent / f".staging-{target.name}"
             shutil.rmtree(hidden, ignore_errors=True)
             target.rename(hidden)
             shutil.rmtree(hidden)
+
+    def drop_version(self, folder: Path) -> None:
+        """Deletes a kept version; one that is half deleted counts as gone at once."""
+        gone = folder.with_name(f".{folder.name}")
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(gone)
+        shutil.rmtree(gone)
 
     def keep_texts(self, texts: Mapping[str, str]) -> str:
         """Keeps some texts (SQL, code) under `code/<fingerprint>.json` and returns that fingerprint.
@@ -217,7 +230,7 @@ class Lake:
         name = fingerprint(dict(texts))
         path = self.texts_path(name)
         if not path.exists():
-            with _disk_errors(Partition(kind="code", dataset=name[:16])):
+            with disk_errors(Partition(kind="code", dataset=name[:16])):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
                     unborn = Path(folder) / path.name
@@ -249,7 +262,7 @@ class Lake:
             TryAgainError: the disk or the file system refused.
             DataError: a folder stands in its place that no run has published, or whose manifest cannot be read.
         """
-        with _disk_errors(partition), self.lock(partition):
+        with disk_errors(partition), self.lock(partition):
             target = self.path(partition)
             _refuse_strangers(target)
             self.manifest(partition)  # one that cannot be read stops here, before the work
@@ -266,15 +279,16 @@ class Lake:
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
 
-    def _keep_replaced(self, partition: Partition, *, by: Manifest) -> None:
+    def _keep_replaced(self, partition: Partition, *, by: Manifest | None) -> None:
         """Links what stands there under `versions/` before other content takes its place."""
         old = self.manifest(partition) if partition.day else None
-        if old is None or old.content == by.content:
+        if old is None or (by is not None and old.content == by.content):
             return
         kept = self._kept(partition, old.content)
-        whole = all(_holds(self.path(partition) / name, file) for name, file in old.files.items())
-        if kept.exists() or not whole:
+        then = self.manifest_in(kept)
+        if (then is not None and self.holds(kept, then)) or not self.holds(self.path(partition), old):
             return
+        shutil.rmtree(kept, ignore_errors=True)
         unborn = kept.with_name(f".{kept.name}")
         shutil.rmtree(unborn, ignore_errors=True)
         unborn.mkdir(parents=True)
@@ -290,7 +304,7 @@ class Lake:
             LockedError: another run holds it.
         """
         path = self.root / ".locks" / (str(partition).replace("/", "-") + ".lock")
-        with _disk_errors(partition):
+        with disk_errors(partition):
             path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+") as file:
             try:
@@ -387,7 +401,12 @@ _HELP = {
 
 
 @contextmanager
-def _disk_errors(partition: Partition) -> Iterator[None]:
+def disk_errors(partition: Partition) -> Iterator[None]:
+    """Turns what the disk refuses into an error that names the partition and what to do.
+
+    Raises:
+        TryAgainError: the disk or the file system refused.
+    """
     try:
         yield
     except OSError as error:

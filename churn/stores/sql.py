@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import date, timedelta
 from glob import glob
 from graphlib import CycleError, TopologicalSorter
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from churn.errors import DataError
-from churn.stores.duck import Bench, chunks, duck_errors, quoted
+from churn.stores.duck import Bench, chunks, duck_errors, quoted, values_hidden
 
 if TYPE_CHECKING:
     from churn.stores.duck import Connection, Relation
@@ -100,8 +100,8 @@ class Sql:
         texts = {path.stem.lower(): path.read_text() for path in self._sql_files()}
         needs = {name: _tables_in(connection, text) & texts.keys() for name, text in texts.items()}
         for name in _in_order(needs, self._sql):
-            with _sql_errors(self._sql / f"{name}.sql"):
-                connection.execute(f"create or replace view {quoted(name)} as {texts[name]}")
+            with _sql_errors(self._sql / f"{name}.sql", lines_before=1):
+                connection.execute(f"create or replace view {quoted(name)} as\n{texts[name]}")
 
 
 def _files(name: str, pattern: str, last: date) -> list[Path]:
@@ -151,5 +151,8 @@ def _nodes(tree: object) -> Iterator[dict[str, Any]]:
         yield from _nodes(child)
 
 
-def _sql_errors(file: Path) -> AbstractContextManager[None]:
-    return duck_errors(str(file), action="mend the SQL, or the raw table that it reads")
+@contextmanager
+def _sql_errors(file: Path, *, lines_before: int = 0) -> Iterator[None]:
+    action = "mend the SQL, or the raw table that it reads"
+    with duck_errors(str(file), action=action, lines_before=lines_before), values_hidden(str(file), action=action):
+        yield

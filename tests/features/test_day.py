@@ -19,7 +19,7 @@ FEED = RawTable(
     daily=True,
 )
 NEWS = RawTable(name="news", day="date", columns=())
-LIMITS = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5)
+LIMITS = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5, accept={})
 
 
 def good(rows: int, *, sha256: str = "today") -> Tally:
@@ -90,12 +90,12 @@ def test_broken_rows_stop_the_night_above_the_larger_of_both_limits(
 
 @pytest.mark.parametrize(("broken", "refused"), [(0, False), (1, True)])
 def test_limits_of_nothing_let_no_broken_row_pass(broken: int, refused: bool) -> None:
-    none = IntakeLimits(quarantine_share=0, quarantine_rows=0, fewest_rows_share=0)
+    none = IntakeLimits(quarantine_share=0, quarantine_rows=0, fewest_rows_share=0, accept={})
     assert bool(faults(with_broken(1_000_000, broken), limits=none)) is refused
 
 
 def test_a_share_of_all_lets_any_number_of_broken_rows_pass_while_one_row_is_kept() -> None:
-    every = IntakeLimits(quarantine_share=1, quarantine_rows=0, fewest_rows_share=0)
+    every = IntakeLimits(quarantine_share=1, quarantine_rows=0, fewest_rows_share=0, accept={})
     assert faults(with_broken(1_000, 999), limits=every) == ()
     assert len(faults(with_broken(1_000, 1_000), limits=every)) == 1
 
@@ -106,7 +106,7 @@ def test_a_day_of_broken_rows_alone_is_refused_however_few_they_are(rows: int) -
 
 
 def test_broken_rows_that_are_the_very_share_pass() -> None:
-    limits = IntakeLimits(quarantine_share=0.29, quarantine_rows=0, fewest_rows_share=0)
+    limits = IntakeLimits(quarantine_share=0.29, quarantine_rows=0, fewest_rows_share=0, accept={})
     assert faults(with_broken(100, 29), limits=limits) == ()
 
 
@@ -173,13 +173,13 @@ def test_rows_count_for_the_median_as_they_came_not_as_they_were_kept() -> None:
 
 
 def test_a_share_of_nothing_lets_any_number_of_rows_pass_but_none() -> None:
-    anything = IntakeLimits(quarantine_share=0, quarantine_rows=0, fewest_rows_share=0)
+    anything = IntakeLimits(quarantine_share=0, quarantine_rows=0, fewest_rows_share=0, accept={})
     assert faults(good(1), before=history(1_000), limits=anything) == ()
     assert faults(good(0), before=history(1_000), limits=anything)
 
 
 def test_rows_that_are_the_very_share_pass() -> None:
-    limits = IntakeLimits(quarantine_share=0, quarantine_rows=0, fewest_rows_share=0.55)
+    limits = IntakeLimits(quarantine_share=0, quarantine_rows=0, fewest_rows_share=0.55, accept={})
     assert faults(good(55), before=history(100), limits=limits) == ()
 
 
@@ -253,7 +253,10 @@ def test_a_table_that_the_days_before_did_not_have_yet_is_at_its_first_day() -> 
 
 @pytest.mark.parametrize(("share", "rows", "fewest"), [(0, 0, 0), (1, 10**9, 1), (0.5, 3, 0.25)])
 def test_limits_take_shares_from_0_to_1_and_rows_from_0_up(share: float, rows: int, fewest: float) -> None:
-    assert IntakeLimits(quarantine_share=share, quarantine_rows=rows, fewest_rows_share=fewest).quarantine_rows == rows
+    assert (
+        IntakeLimits(quarantine_share=share, quarantine_rows=rows, fewest_rows_share=fewest, accept={}).quarantine_rows
+        == rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -271,6 +274,6 @@ def test_limits_take_shares_from_0_to_1_and_rows_from_0_up(share: float, rows: i
 )
 def test_other_limits_are_refused_by_name(share: float, rows: int, fewest: float) -> None:
     with pytest.raises(SettingsError) as caught:
-        IntakeLimits(quarantine_share=share, quarantine_rows=rows, fewest_rows_share=fewest)
+        IntakeLimits(quarantine_share=share, quarantine_rows=rows, fewest_rows_share=fewest, accept={})
     assert caught.value.where == "dataset.intake"
     assert "shares from 0 to 1, rows from 0 up" in caught.value.action

@@ -420,14 +420,14 @@ def test_a_reader_never_sees_half_a_version(tmp_path: Path) -> None:
 # Withdrawing
 
 
-def test_a_withdrawn_partition_is_gone_whole(tmp_path: Path) -> None:
+def test_a_withdrawn_partition_is_gone_whole_and_kept_as_a_version(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put(lake, "abc")
     put(lake, "def", partition=replace(DAY, day=date(2026, 1, 6)))
     lake.withdraw(DAY)
     assert lake.manifest(DAY) is None
     assert [path.name for path in lake.path(DAY).parent.iterdir()] == ["date=2026-01-06"]
-    assert versions(lake) == []
+    assert versions(lake) == ["abc"]
 
 
 def test_a_withdrawn_partition_can_be_published_again(tmp_path: Path) -> None:

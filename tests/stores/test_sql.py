@@ -185,7 +185,7 @@ def test_sql_that_cannot_run_is_named_with_its_file(shop: Shop, text: str, said:
 
 def test_sql_that_fails_on_a_value_is_named_with_its_file(shop: Shop) -> None:
     shop.write_sql({"snapshot": "select customer_id, cast('x' || visits as integer) as visits from visitors"})
-    with pytest.raises(DataError, match=r"snapshot\.sql.*Could not convert"):
+    with pytest.raises(DataError, match=r"snapshot\.sql: a value cannot be computed \(ConversionException\)"):
         snapshot(shop.sql())
 
 
