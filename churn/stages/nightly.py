@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import date
 
 from churn.doors import Doors
 from churn.errors import ChurnError, ExitCode
@@ -29,18 +30,22 @@ def run(settings: Settings) -> Outcome:
         return _night(settings, days[0].isoformat())
     done = {day: _night_or_error(settings, day.isoformat()) for day in days}
     alarms = [day for day, end in done.items() if isinstance(end, Outcome) and end.code is ExitCode.DRIFT_ALARM]
-    errors = {day: end for day, end in done.items() if isinstance(end, ChurnError)}
+    errors = [end for end in done.values() if isinstance(end, ChurnError)]
     return Outcome(
-        code=next((error.exit_code for error in errors.values()), ExitCode.DRIFT_ALARM if alarms else ExitCode.OK),
+        code=next((error.exit_code for error in errors), ExitCode.DRIFT_ALARM if alarms else ExitCode.OK),
         headline=f"nightly {settings.dataset.name}: {len(days)} nights from {days[0]} to {days[-1]}",
         figures={
             "done": f"{len(done) - len(errors)} of {len(days)} nights",
             "drift alarms": " ".join(map(str, alarms)) or "none",
         },
-        table=Table(header=("night not done", "why"), rows=tuple((str(day), str(errors[day])) for day in errors))
-        if errors
-        else None,
+        table=Table(header=("night", "rows", "champion", "drift"), rows=tuple(_row(day, done[day]) for day in days)),
     )
+
+
+def _row(day: date, end: Outcome | ChurnError) -> tuple[str, ...]:
+    if isinstance(end, ChurnError):
+        return (str(day), "-", "-", f"not done, {end.where}: {end.found}")
+    return (str(day), end.figures["rows"], end.figures["champion"], end.figures["drift"])
 
 
 def _night_or_error(settings: Settings, day: str) -> Outcome | ChurnError:

@@ -139,31 +139,30 @@ def test_the_first_days_of_history_may_bring_any_number_of_rows(before: list[Tal
     [
         (500, history(1_000), False),
         (499, history(1_000), True),
-        (5, history(10), False),
-        (4, history(10), True),
-        (1, history(9), False),  # half of a handful is no fewer than chance makes
-        (1, history(9, 10), False),  # a median of 9.5
-        (1, history(10, 10), True),
+        (1, history(25), False),  # 24 fewer of 25 is no more than five times the square root of 25: chance makes it
+        (1, history(36), True),
         (50, history(90, 100, 9_000), False),  # the median of 100, whatever the mean
         (49, history(90, 100, 9_000), True),
+        (200, history(400, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000), False),  # as on the same weekday
+        (199, history(400, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000), True),
+        (499, history(4_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000), True),  # a busier weekday asks for no more
+        (500, history(4_000, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000), False),
         (500, history(0, 0, 0, 1_000), False),  # days without rows count in the median, which is 0
         (499, history(0, 1_000, 1_000), True),
     ],
 )
-def test_far_fewer_rows_than_the_median_of_the_days_before_are_refused(
-    rows: int, before: list[Tally], refused: bool
-) -> None:
+def test_far_fewer_rows_than_usual_are_refused(rows: int, before: list[Tally], refused: bool) -> None:
     assert bool(faults(good(rows), before=before)) is refused
 
 
-def test_fewer_rows_are_told_with_the_median_and_its_days() -> None:
-    told = "feed: 499 rows, far fewer than the median 1,000 of the 3 raw days before (limit 50%)"
+def test_fewer_rows_are_told_with_the_usual_number_and_its_days() -> None:
+    told = "feed: 499 rows, far fewer than the usual 1,000 of the 3 raw days before (limit 50%)"
     assert faults(good(499), before=history(900, 2_000, 1_000)) == (told,)
 
 
 def test_only_the_seven_days_before_make_the_median() -> None:
     assert faults(good(50), before=history(*[1_000] * 20, *[100] * 7)) == ()
-    assert faults(good(50), before=history(*[100] * 3, *[1_000] * 4))
+    assert faults(good(50), before=history(*[200] * 3, *[1_000] * 4))
 
 
 def test_rows_count_for_the_median_as_they_came_not_as_they_were_kept() -> None:
@@ -197,7 +196,7 @@ def test_only_kept_rows_tell_that_two_days_are_the_same() -> None:
 def test_the_same_few_rows_as_the_day_before_are_told_once_as_too_few() -> None:
     before = [*history(1_000, 1_000), good(20)]
     assert faults(good(20), before=before) == (
-        "feed: 20 rows, far fewer than the median 1,000 of the 3 raw days before (limit 50%)",
+        "feed: 20 rows, far fewer than the usual 1,000 of the 3 raw days before (limit 50%)",
     )
 
 
