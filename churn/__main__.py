@@ -138,7 +138,7 @@ def _settings(config: DictConfig) -> Settings:
     from churn.settings import parse
 
     choices: Mapping[str, Any] = HydraConfig.get().runtime.choices
-    files = {group: f"conf/{group}/{choices[group]}.yaml" for group in ("stage", "dataset", "model")}
+    files = {group: f"conf/{group}/{choices[group]}.yaml" for group in ("stage", "dataset", "model", "split")}
     try:
         raw: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

@@ -7,11 +7,11 @@ published features alone, the same that scoring reads.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import polars as pl
 
@@ -19,31 +19,57 @@ from churn.doors import Doors
 from churn.errors import DataError
 from churn.raw_days import in_lake, require_unchanged
 from churn.stores.parquet import read_table
+from churn.training.hashing import Ints, buckets
+from churn.training.split import BUCKETS, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """Features of all rows of some dates, one label (0 or 1) a row, and a fingerprint a date of what was read."""
+    """Features, label, customer and date of the rows of a part, and a fingerprint a date of what was read."""
 
     features: pl.DataFrame
     labels: npt.NDArray[Any]
+    customers: Ints
+    days: npt.NDArray[np.datetime64]
     inputs: dict[str, str]
 
+    def positions(self, part: Part) -> Ints:
+        """Returns the positions of the rows that belong to a part of these, ascending."""
+        there = np.isin(self.days, np.array(part.dates, dtype="datetime64[D]"))
+        return np.flatnonzero(there & _among(self.customers, part))
 
-def read_labelled(doors: Doors, dates: Sequence[date], *, known_at: date) -> Labelled:
-    """Returns the rows of `dates` with the labels that were ripe at `known_at`, in the order of date and key.
+
+def read_labelled(doors: Doors, part: Part, *, known_at: date) -> Labelled:
+    """Returns the rows of a part with the labels that were ripe at `known_at`, in the order of date and key.
 
     Raises:
         TryAgainError: another run brought raw days again meanwhile.
-        DataError: a label is not ripe, raw days are missing from its window, or features and labels disagree on who
-            was there.
+        DataError: a label is not ripe, raw days are missing from its window, features and labels disagree on who
+            was there, or none of the part's customers was.
     """
     raw = in_lake(doors)
-    parts = [_read(doors, day, known_at) for day in dates]
+    parts = [_read(doors, day, known_at) for day in part.dates]
     require_unchanged(doors, raw, known_at)
-    rows = pl.concat([part[0] for part in parts])
-    inputs = {name: found for part in parts for name, found in part[1].items()}
-    return Labelled(features=rows.drop("label"), labels=rows["label"].to_numpy(), inputs=inputs)
+    rows = pl.concat([found for found, _ in parts])
+    days = np.repeat(np.array(part.dates, dtype="datetime64[D]"), [found.height for found, _ in parts])
+    chosen = _among(rows[doors.dataset.key].to_numpy(), part)
+    if not chosen.any():
+        found = f"none of {rows.height:,} rows falls into the part's buckets of customers"
+        raise DataError(where=f"labels {doors.dataset.name}", found=found, action="give the part a larger share")
+    rows = rows.filter(chosen)
+    return Labelled(
+        features=rows.drop("label"),
+        labels=rows["label"].to_numpy(),
+        customers=rows[doors.dataset.key].to_numpy(),
+        days=days[chosen],
+        inputs={name: found for _, inputs in parts for name, found in inputs.items()},
+    )
+
+
+def _among(customers: Ints, part: Part) -> npt.NDArray[np.bool_]:
+    if part.buckets is None:
+        return np.ones(len(customers), dtype=bool)
+    return np.isin(buckets(customers, BUCKETS), part.buckets)
 
 
 def _read(doors: Doors, day: date, known_at: date) -> tuple[pl.DataFrame, dict[str, str]]:

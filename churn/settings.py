@@ -87,15 +87,14 @@ class FeaturesStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStage:
-    """Settings of `stage=train`: which dates it learns from, how they are split, how scores become probabilities."""
+    """Settings of `stage=train`: which dates it reads, and how scores become probabilities."""
 
     name: Literal["train"]
     run_name: str
     every: str
     at_most: Positive
     dates: str | None
-    calibration: Literal["none", "platt"]
-    split: SplitPlan
+    calibration: Literal["auto", "none", "platt", "isotonic"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +214,7 @@ class Settings:
     registry: RegistrySettings
     dataset: DatasetSettings
     model: ModelSettings
+    split: Annotated[SplitPlan, Field(discriminator="kind")]
     stage: Annotated[Stage, Field(discriminator="name")]
 
     @cached_property

@@ -13,6 +13,7 @@ import polars as pl
 
 from churn.features.feature import Feature
 from churn.features.raw import RawTable
+from churn.training.model import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,8 @@ class Dataset:
     """One prediction problem.
 
     `key` names an Int64 column, unique within a date. The label of date D looks at the days [D, D + horizon_days), so
-    it is ripe at D + horizon_days. `history_days` is how far back before D the SQL looks; earlier dates are not built.
-    `score` names the published probability. `segments` names each share by its lowest percentile (0 to 1) of
+    it is ripe at D + horizon_days. `task`: the label is 0 or 1, or a number (regression). `history_days` is how far back before D the SQL looks; earlier dates are not built.
+    `score` names the published probability, or predicted number. `segments` names each share by its lowest percentile (0 to 1) of
     the reference scores, highest first, down to 0.
     """
 
@@ -34,6 +35,7 @@ class Dataset:
     tables: tuple[RawTable, ...]
     features: tuple[Feature, ...]
     protected: tuple[str, ...] = ()
+    task: Task = "binary"
 
     @property
     def schema(self) -> pl.Schema:

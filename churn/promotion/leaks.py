@@ -48,8 +48,10 @@ def find_leaks(
     >>> train, test = (Rows(frame=table[part], labels=labels[part]) for part in (slice(1000), slice(1000, 2000)))
     >>> limits = LeakLimits(alpha=0.001, believable_auc=0.75, doubtful_auc=0.85, impossible_auc=0.99, auc_gain=0.03,
     ...                     spike_share=0.01, impurity_ratio=0.35, shuffles=2, seed=1)
-    >>> model = ModelSettings(num_iterations=20, learning_rate=0.1, num_leaves=7, min_data_in_leaf=20, max_bin=63,
-    ...                       feature_fraction=1.0, bagging_fraction=1.0, bagging_freq=0, lambda_l2=1.0, seed=1)
+    >>> model = ModelSettings(objective=None, num_iterations=20, early_stopping_rounds=5, learning_rate=0.1,
+    ...                       num_leaves=7, min_data_in_leaf=20, feature_fraction=1.0, bagging_fraction=1.0,
+    ...                       bagging_freq=0, lambda_l2=1.0, max_bin=63, scale_pos_weight=1.0,
+    ...                       monotone_constraints={}, seed=1)
     >>> features = [
     ...     Feature(name=name, expr=pl.col(name), dtype="integer", unit="", meaning="") for name in ("visits", "refund")
     ... ]

@@ -29,7 +29,7 @@ _NEWTON_STEPS = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """One metric on `n` rows, `n_positive` of them positive.
+    """One metric on `n` rows, `n_positive` of them positive (None where the label is no class).
 
     `interval` is two-sided 95 %, `se` the standard error, both in the unit of `figure`.
     """
@@ -38,7 +38,7 @@ class Estimate:
     se: float
     interval: tuple[float, float]
     n: int
-    n_positive: int
+    n_positive: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

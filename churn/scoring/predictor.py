@@ -6,6 +6,7 @@ that customer and the bundle alone, so chunks may be cut anywhere.
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 
 import numpy as np
@@ -41,7 +42,8 @@ class Predictor:
     def predict(self, frame: pl.DataFrame, *, day: date) -> pl.DataFrame:
         """Returns one prediction per row of `frame`, in its order, as `schema` says.
 
-        The score is the calibrated probability of label 1, `raw_score` the model's log-odds before calibration,
+        The score is the calibrated probability of label 1 (of a regression: the predicted number), `raw_score` the
+        model's own before calibration,
         `percentile` the share (0 to 1) of the reference rows that score lower. No column is ever null.
 
         Raises:
@@ -84,9 +86,10 @@ class Predictor:
 
     def _rules(self) -> dict[str, pl.Expr]:
         score, names = self._bundle.score_name, [name for name, _ in self._bundle.segments]
+        least, most = (0.0, 1.0) if self._bundle.task == "binary" else (-sys.float_info.max, sys.float_info.max)
         return {f"{name}: null": pl.col(name).is_null() for name in self.schema} | {
             # NaN stands above every number for Polars, so it is not from 0 to 1 either
-            f"{score}: not from 0 to 1": ~pl.col(score).is_between(0.0, 1.0),
+            f"{score}: not from {least:g} to {most:g}": ~pl.col(score).is_between(least, most),
             "percentile: not from 0 to 1": ~pl.col("percentile").is_between(0.0, 1.0),
             "raw_score: not a finite number": ~pl.col("raw_score").is_finite(),
             "score_date: another date than the first row's": pl.col("score_date") != pl.col("score_date").first(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn.champion import require_champion
 from churn.dates import parse_day
@@ -12,11 +12,14 @@ from churn.errors import DataError, ExitCode
 from churn.reports.outcome import Outcome
 from churn.settings import DemoStage, Settings
 from churn.stages import nightly, promote, simulate, train
+from churn.training.split import Part
 
 if TYPE_CHECKING:
-    import polars as pl
+    import numpy.typing as npt
 
+    from churn.labelled import Labelled
     from churn.stores.lake import Manifest
+    from churn.training.bundle import Bundle
 
 
 def run(settings: Settings) -> Outcome:
@@ -38,14 +41,14 @@ def run(settings: Settings) -> Outcome:
 def _figures(settings: Settings, day: date) -> dict[str, str]:
     doors = Doors(settings)
     champion = require_champion(doors)
-    found, tested = champion.bundle.metrics, champion.bundle.lineage["dates"]["test"]
+    found = champion.bundle.metrics
     scores, drift = _published(doors, "predictions", day), _published(doors, "drift", day)
     return {
         "rows scored": f"{scores.rows:,} customers",
         "champion": f"version {champion.version} of {settings.dataset.model_name}",
         "AUC": f"{found['auc_test']:.4f} out of time (n = {found['rows_test']:,}, 95 % interval "
         f"{found['auc_test_low']:.4f} to {found['auc_test_high']:.4f})",
-        "best achievable AUC": f"{_best_auc(doors, tested, day):.4f} on the same rows (the true probabilities)",
+        **_against_truth(doors, champion.bundle, day),
         "drift": f"{drift.facts['answer']} ({drift.facts['reason']})",
         "scores": str(doors.lake.path(doors.partition("predictions", day)) / "scores.parquet"),
         "drift table": str(doors.lake.path(doors.partition("drift", day)) / "drift.parquet"),
@@ -60,24 +63,35 @@ def _published(doors: Doors, kind: str, day: date) -> Manifest:
     return manifest
 
 
-def _best_auc(doors: Doors, dates: list[str], day: date) -> float:
-    import polars as pl
+def _against_truth(doors: Doors, bundle: Bundle, day: date) -> dict[str, str]:
+    """Returns how near the model comes to the true probabilities, which only a simulation knows."""
+    import numpy as np
 
     from churn.labelled import read_labelled
+    from churn.promotion.curves import calibration_error
     from churn.promotion.metrics import auc
 
-    key, parts = doors.dataset.key, []
-    for test in map(parse_day, dates):
-        rows = read_labelled(doors, [test], known_at=day)
-        labels = rows.features.select(key).with_columns(pl.Series("label", rows.labels))
-        parts.append(labels.join(_truth(doors, test), on=key, how="inner", maintain_order="left"))
-    rows_with_truth = pl.concat(parts)
-    return auc(rows_with_truth["label"].to_numpy(), rows_with_truth["churn_probability"].to_numpy()).figure
+    part = Part.from_json(bundle.lineage["parts"]["test"])
+    rows = read_labelled(doors, part, known_at=day)
+    truth = np.concatenate([_truth(doors, test, rows) for test in part.dates])
+    scores = bundle.scorer(num_threads=doors.settings.resources.threads).scores(rows.features)
+    n = f"20 groups of score, n = {len(truth):,}"
+    return {
+        "best achievable AUC": f"{auc(rows.labels, truth).figure:.4f} on the same rows (the true probabilities)",
+        "calibration error": f"{calibration_error(scores, truth):.4f} against the true probabilities, "
+        f"{calibration_error(scores, rows.labels):.4f} against the outcomes ({n})",
+    }
 
 
-def _truth(doors: Doors, day: date) -> pl.DataFrame:
+def _truth(doors: Doors, day: date, rows: Labelled) -> npt.NDArray[Any]:
     from churn.stores.parquet import read_table
 
-    partition = doors.partition("truth", day)
+    partition, key = doors.partition("truth", day), doors.dataset.key
     doors.lake.open(partition, made_by=f"python -m churn stage=simulate date=…{day}")
-    return read_table(doors.lake.path(partition) / "truth.parquet")
+    asked = rows.features.select(key)[rows.positions(Part(dates=(day,)))]
+    known = read_table(doors.lake.path(partition) / "truth.parquet")
+    found = asked.join(known, on=key, how="left", maintain_order="left")["churn_probability"]
+    if found.null_count():
+        missing = f"no true probability of {found.null_count():,} of {len(found):,} customers"
+        raise DataError(where=str(partition), found=missing, action="simulate those days again")
+    return found.to_numpy()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from churn.doors import Doors
 from churn.errors import ExitCode
-from churn.labelled import read_labelled
 from churn.reports.outcome import Outcome, Table
 from churn.settings import LeakcheckStage, Settings
 from churn.stages import features, train
 
 if TYPE_CHECKING:
     from churn.promotion.suspicion import Rows, Suspicion
+    from churn.training.split import Part
 
 _DATE = "date"
 
@@ -36,7 +36,7 @@ def run(settings: Settings) -> Outcome:
         model=settings.model,
         num_threads=settings.resources.threads,
     )
-    suspicions = (*found.suspicions, *_foresight(doors, split.test[-1]))
+    suspicions = (*found.suspicions, *_foresight(doors, split.test.dates[-1]))
     return Outcome(
         code=ExitCode.DATA if suspicions else ExitCode.OK,
         headline=f"leakcheck {settings.dataset.name}: {len(suspicions)} suspicions",
@@ -49,15 +49,14 @@ def run(settings: Settings) -> Outcome:
     )
 
 
-def _rows(doors: Doors, days: Sequence[date]) -> Rows:
-    import numpy as np
+def _rows(doors: Doors, part: Part) -> Rows:
     import polars as pl
 
+    from churn.labelled import read_labelled
     from churn.promotion.suspicion import Rows
 
-    parts = {day: read_labelled(doors, [day], known_at=doors.day) for day in days}
-    frames = [part.features.with_columns(pl.lit(day).alias(_DATE)) for day, part in parts.items()]
-    return Rows(frame=pl.concat(frames), labels=np.concatenate([part.labels for part in parts.values()]))
+    rows = read_labelled(doors, part, known_at=doors.day)
+    return Rows(frame=rows.features.with_columns(pl.Series(_DATE, rows.days)), labels=rows.labels)
 
 
 def _foresight(doors: Doors, day: date) -> tuple[Suspicion, ...]:

@@ -17,6 +17,7 @@ from churn.settings import LineageStage, Settings
 from churn.stages import features as features_stage
 from churn.stages import score as score_stage
 from churn.stores.lake import VERSIONS, Lake, Manifest, Partition
+from churn.training.split import Part
 
 _GONE = "gone (pruned)"
 _SAME = "the same bytes, features and scores"
@@ -79,12 +80,12 @@ def _spelled(settings: dict[str, object]) -> str:
 def _trained_on(doors: Doors, model: Champion) -> Table:
     lineage = model.bundle.lineage
     rows = []
-    for part, days in lineage["dates"].items():
-        for day in days if part != "left_out" else ():
-            partition = doors.partition("features", date.fromisoformat(day))
+    for name in ("train", "calibration", "test"):
+        for day in Part.from_json(lineage["parts"][name]).dates:
+            partition = doors.partition("features", day)
             content = lineage["inputs"][str(partition)]
             place = doors.lake.version(partition, content)
-            rows.append((part, day, content[:16], str(place.relative_to(doors.lake.root)) if place else _GONE))
+            rows.append((name, str(day), content[:16], str(place.relative_to(doors.lake.root)) if place else _GONE))
     return Table(header=("part of the model", "date", "features content", "kept at"), rows=tuple(rows))
 
 

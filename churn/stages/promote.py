@@ -7,7 +7,6 @@ before the alias moves, whatever it is.
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from churn.champion import Champion, find_champion
@@ -17,6 +16,7 @@ from churn.labelled import read_labelled
 from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Table
 from churn.settings import PromoteStage, Settings
+from churn.training.split import Part
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,8 +56,7 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
 
     stage, day = doors.settings.stage_as(PromoteStage), doors.day
     challenger = Bundle.from_files(doors.registry.bundle_files(version))
-    dates = _test_dates(challenger, champion)
-    rows = read_labelled(doors, dates, known_at=day)
+    rows = read_labelled(doors, _test_part(challenger, champion), known_at=day)
     verdict = decide(stage.gates, _evidence(rows, challenger, champion, threads=doors.settings.resources.threads))
     doors.registry.record(version, decision=_decision(doors, verdict, champion, rows=rows))
     if verdict.promote:
@@ -66,18 +65,21 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
     return _outcome(doors.settings, verdict, champion, version=version)
 
 
-def _test_dates(challenger: Bundle, champion: Champion | None) -> tuple[date, ...]:
-    tests = tuple(map(date.fromisoformat, challenger.lineage["dates"]["test"]))
-    learned = champion.bundle.lineage["dates"] if champion else {"train": [], "calibration": []}
-    days = [date.fromisoformat(day) for day in (*learned["train"], *learned["calibration"])]
-    seen = [test for test in tests if any(abs(test - day).days < challenger.horizon_days for day in days)]
-    if champion and seen:
-        found = (
-            f"the champion (version {champion.version}) learned labels of the test dates {', '.join(map(str, seen))}"
-        )
+def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
+    """Returns the challenger's test rows, of which the champion must not have learned a label."""
+    test = Part.from_json(challenger.lineage["parts"]["test"])
+    if champion is None:
+        return test
+    learned = [Part.from_json(champion.bundle.lineage["parts"][name]) for name in ("train", "calibration")]
+    if any(part.overlaps(test, horizon_days=challenger.horizon_days) for part in learned):
+        found = f"the champion (version {champion.version}) learned labels of the test dates {_spelled(test)}"
         action = f"train the challenger so that it tests at least {challenger.horizon_days} days after those"
         raise DataError(where="promote", found=found, action=action)
-    return tests
+    return test
+
+
+def _spelled(part: Part) -> str:
+    return ", ".join(map(str, part.dates))
 
 
 def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:

@@ -1,13 +1,13 @@
 """Trains a candidate on ripe labels, tests it out of time and registers it.
 
-Everything that the candidate was made from goes into one fingerprint: the same inputs train nothing a second time. The
-test rows are also the reference that percentiles and drift are measured against.
+Everything that the candidate was made from goes into one fingerprint: the same inputs train nothing a second time.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ import churn
 from churn.dates import parse_dates, step_from
 from churn.doors import Doors
 from churn.errors import DataError
-from churn.labelled import Labelled, read_labelled
 from churn.nights import FEATURE_CODE
 from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome
@@ -24,28 +23,13 @@ from churn.stages import features
 from churn.stores.lake import fingerprint
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from churn.candidate import Made, Parts
     from churn.stores.registry import Candidate
     from churn.training.bundle import Bundle
-    from churn.training.scorer import Scorer
-    from churn.training.split import Split
+    from churn.training.split import Part, Split
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """The labelled rows of each part of the split."""
-
-    train: Labelled
-    calibration: Labelled
-    test: Labelled
-
-    @property
-    def inputs(self) -> dict[str, str]:
-        """Fingerprints of all features and labels that were read."""
-        return self.train.inputs | self.calibration.inputs | self.test.inputs
+_PARTS = ("train", "calibration", "test")
 
 
 def run(settings: Settings) -> Outcome:
@@ -57,26 +41,32 @@ def run(settings: Settings) -> Outcome:
 
 
 def prepare(doors: Doors) -> Split:
-    """Returns which dates train, calibrate and test; the features of all of them are published after it."""
+    """Returns what each date is for; the features of all of them are published after it."""
     stage, raw = doors.settings.stage_as(TrainStage), bring(doors, doors.day)
-    split = stage.split.assign(_dates(doors, stage, raw), horizon_days=doors.dataset.horizon_days)
-    for day in (*split.train, *split.calibration, *split.test):
+    split = doors.settings.split.assign(_dates(doors, stage, raw), horizon_days=doors.dataset.horizon_days)
+    for day in split.dates:
         features.publish(doors, day, raw)
     return split
 
 
 def _train(doors: Doors, split: Split) -> Outcome:
-    settings, parts = doors.settings, _read(doors, split)
-    lineage = _lineage(doors, split, parts)
+    from churn.candidate import bundle_of, make, read_parts
+
+    settings, parts = doors.settings, read_parts(doors, split, known_at=doors.day)
+    lineage = _lineage(doors, parts)
     made_from = fingerprint(lineage)
     version = doors.registry.trained_from(made_from)
     if version is not None:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
         return Outcome(headline=headline)
-    log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train))
-    bundle = _make(doors, parts, lineage)
+    warnings = _warnings(settings)
+    for warning in warnings:
+        log.warning(warning)
+    log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train.dates))
+    made = make(doors, parts, lineage)
+    bundle = bundle_of(doors, made)
     version = doors.registry.register(_candidate(settings, bundle, made_from=made_from))
-    return _outcome(doors, bundle, split, version=version)
+    return _outcome(doors, made, bundle, version=version, warnings=warnings)
 
 
 def _dates(doors: Doors, stage: TrainStage, raw: RawDays) -> tuple[date, ...]:
@@ -96,21 +86,12 @@ def _dates(doors: Doors, stage: TrainStage, raw: RawDays) -> tuple[date, ...]:
     return dates
 
 
-def _read(doors: Doors, split: Split) -> Parts:
-    day = doors.day
-    return Parts(
-        train=read_labelled(doors, split.train, known_at=day),
-        calibration=read_labelled(doors, split.calibration, known_at=day),
-        test=read_labelled(doors, split.test, known_at=day),
-    )
-
-
-def _lineage(doors: Doors, split: Split, parts: Parts) -> dict[str, Any]:
+def _lineage(doors: Doors, parts: Parts) -> dict[str, Any]:
     settings = doors.settings
     return {
         "code_version": churn.__version__,
-        "code": doors.code(*FEATURE_CODE, "training", "drift", "promotion/metrics.py"),
-        "dates": {part: [day.isoformat() for day in days] for part, days in asdict(split).items()},
+        "code": doors.code(*FEATURE_CODE, "training", "drift", "promotion", "candidate.py"),
+        "parts": parts.split.to_json(),
         "inputs": parts.inputs,
         "model": asdict(settings.model),
         "calibration": settings.stage_as(TrainStage).calibration,
@@ -118,71 +99,14 @@ def _lineage(doors: Doors, split: Split, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Bundle:
-    from churn.training.bundle import Bundle, DictionaryEntry, score_grid
-
-    dataset = doors.dataset
-    text, scorer = _fit(doors, parts, calibration=lineage["calibration"])
-    scores = scorer.probabilities(parts.test.features)
-    return Bundle(
-        model_text=text,
-        encoding=scorer.encoding,
-        calibrator=scorer.calibrator,
-        score_name=dataset.score,
-        key=dataset.key,
-        horizon_days=dataset.horizon_days,
-        score_grid=score_grid(scores),
-        segments=dataset.segments,
-        dictionary=tuple(DictionaryEntry.of(feature) for feature in dataset.features),
-        metrics=_metrics(parts, scores),
-        lineage=lineage,
-        reference=_reference(doors, parts.test, scores),
-    )
-
-
-def _fit(doors: Doors, parts: Parts, *, calibration: str) -> tuple[str, Scorer]:
-    from churn.training.calibration import Identity, fit_calibrator
-    from churn.training.encoding import Encoding
-    from churn.training.fit import Trees, fit
-    from churn.training.scorer import Scorer
-
-    threads = doors.settings.resources.threads
-    encoding = Encoding.learn(doors.dataset.features, parts.train.features)
-    matrix = encoding.matrix(parts.train.features)
-    text = fit(matrix, parts.train.labels, encoding=encoding, settings=doors.settings.model, num_threads=threads)
-    bare = Scorer(encoding=encoding, trees=Trees.load(text), calibrator=Identity(), num_threads=threads)
-    raw = bare.raw_scores(parts.calibration.features)
-    return text, replace(bare, calibrator=fit_calibrator(calibration, raw, parts.calibration.labels))
-
-
-def _metrics(parts: Parts, scores: npt.NDArray[Any]) -> dict[str, float | int]:
-    from churn.promotion import metrics
-
-    labels = parts.test.labels
-    auc = metrics.auc(labels, scores)
-    return {
-        "rows_train": len(parts.train.labels),
-        "rows_calibration": len(parts.calibration.labels),
-        "rows_test": auc.n,
-        "base_rate_test": float(labels.mean()),
-        "auc_test": auc.figure,
-        "auc_test_low": auc.interval[0],
-        "auc_test_high": auc.interval[1],
-        "average_precision_test": metrics.average_precision(labels, scores).figure,
-        "brier_test": metrics.brier(labels, scores).figure,
-    }
-
-
-def _reference(doors: Doors, test: Labelled, scores: npt.NDArray[Any]) -> bytes:
-    import polars as pl
-
-    from churn.drift.profile import Column, freeze_bins, profile, to_parquet
-
-    dataset = doors.dataset
-    frame = test.features.with_columns(pl.Series(dataset.score, scores))
-    columns = [Column(name=feature.name, dtype=feature.dtype) for feature in dataset.features]
-    bins = freeze_bins(frame, [*columns, Column(name=dataset.score, dtype="number")])
-    return to_parquet(bins, profile(bins, [frame]))
+def _warnings(settings: Settings) -> tuple[str, ...]:
+    weight, calibration = settings.model.scale_pos_weight, settings.stage_as(TrainStage).calibration
+    if weight == 1:
+        return ()
+    moved = f"model.scale_pos_weight={weight:g} moves the scores away from probabilities"
+    if calibration == "none":
+        return (f"{moved}, and stage.calibration=none leaves them there: the published scores are none",)
+    return (f"{moved}, and stage.calibration={calibration} moves them back: what is gained is a ranking, if anything",)
 
 
 def _candidate(settings: Settings, bundle: Bundle, *, made_from: str) -> Candidate:
@@ -190,7 +114,7 @@ def _candidate(settings: Settings, bundle: Bundle, *, made_from: str) -> Candida
     from churn.training.fit import Trees
 
     stage = settings.stage_as(TrainStage)
-    dates = bundle.lineage["dates"]
+    parts = bundle.lineage["parts"]
     parameters = {f"model.{name}": str(value) for name, value in asdict(settings.model).items()}
     return Candidate(
         fingerprint=made_from,
@@ -199,22 +123,59 @@ def _candidate(settings: Settings, bundle: Bundle, *, made_from: str) -> Candida
         files=bundle.to_files(),
         booster=Trees.load(bundle.model_text).booster,
         inputs=bundle.encoding.features,
-        parameters=parameters | {f"dates.{part}": " ".join(days) for part, days in dates.items()},
+        parameters=parameters | {f"dates.{part}": " ".join(parts[part]["dates"]) for part in _PARTS},
         metrics=bundle.metrics,
     )
 
 
-def _outcome(doors: Doors, bundle: Bundle, split: Split, *, version: int) -> Outcome:
-    dataset, found = doors.settings.dataset, bundle.metrics
+def _outcome(doors: Doors, made: Made, bundle: Bundle, *, version: int, warnings: tuple[str, ...]) -> Outcome:
+    dataset, split, found = doors.settings.dataset, made.parts.split, bundle.metrics
     return Outcome(
         headline=f"train {dataset.name}: registered version {version} of {dataset.model_name}",
         figures={
-            "trained on": f"{found['rows_train']:,} rows of {len(split.train)} dates to {split.train[-1]}",
-            "calibrated on": f"{found['rows_calibration']:,} rows of {', '.join(map(str, split.calibration))}",
+            **({"warning": "; ".join(warnings)} if warnings else {}),
+            "trained on": f"{found['rows_train']:,} rows of {len(split.train.dates)} dates to {split.train.dates[-1]}",
+            "trees": _trees(doors, made),
+            "calibrated on": f"{found['rows_calibration']:,} rows of {_spelled(split.calibration)}: {made.choice.kind}",
             "left out": f"{len(split.left_out)} dates whose label windows reach into a later part",
-            "tested on": f"{found['rows_test']:,} rows of {', '.join(map(str, split.test))}, out of time",
-            "AUC": f"{found['auc_test']:.4f} (95 % {found['auc_test_low']:.4f} to {found['auc_test_high']:.4f})",
-            "average precision": f"{found['average_precision_test']:.4f} (base rate {found['base_rate_test']:.4f})",
-            "next": doors.command("promote", doors.day),
+            "tested on": f"{found['rows_test']:,} rows of {_spelled(split.test)}, not learned from",
+            **_figures(found),
+            "next": doors.command("promote", doors.day) + f" stage.version={version}",
         },
     )
+
+
+def _trees(doors: Doors, made: Made) -> str:
+    trees, limit = made.learned.trees, doors.settings.model.num_iterations
+    validation = made.parts.split.validation
+    if validation is None:
+        return f"{trees:,} as set, {made.scorer.trees.leaves:,} leaves"
+    reached = ", the most that model.num_iterations allows" if trees == limit else ""
+    chosen = f"chosen on {_spelled(validation.test)}{reached}"
+    return f"{trees:,} of {limit:,} {chosen}, {made.scorer.trees.leaves:,} leaves"
+
+
+def _spelled(part: Part) -> str:
+    customers = f" ({len(part.buckets)} % of the customers)" if part.buckets is not None else ""
+    return ", ".join(map(str, part.dates)) + customers
+
+
+def _figures(found: Mapping[str, float]) -> dict[str, str]:
+    if "auc_test" in found:
+        return {
+            "AUC": f"{found['auc_test']:.4f} (95 % {found['auc_test_low']:.4f} to {found['auc_test_high']:.4f})",
+            "average precision": f"{found['average_precision_test']:.4f} (base rate {found['base_rate_test']:.4f})",
+            "cross-validation": _over_folds(found, "auc", "AUC"),
+        }
+    return {
+        "RMSE": f"{found['rmse_test']:.4g} (95 % {found['rmse_test_low']:.4g} to {found['rmse_test_high']:.4g})",
+        "MAE, R²": f"{found['mae_test']:.4g}, {found['r2_test']:.4f} (mean label {found['mean_test']:.4g})",
+        "cross-validation": _over_folds(found, "rmse", "RMSE"),
+    }
+
+
+def _over_folds(found: Mapping[str, float], name: str, title: str) -> str:
+    if "cv_folds" not in found:
+        return "no fold"
+    spread = f" ± {found[f'cv_{name}_std']:.4f} (standard deviation)" if f"cv_{name}_std" in found else ""
+    return f"{title} {found[f'cv_{name}_mean']:.4f}{spread} over {found['cv_folds']} folds, {found['cv_rows']:,} rows"

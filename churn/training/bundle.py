@@ -20,9 +20,10 @@ from churn.features.feature import Feature
 from churn.training.calibration import Calibrator, calibrator_from_json
 from churn.training.encoding import Encoding, Floats
 from churn.training.fit import Trees
+from churn.training.model import Task
 from churn.training.scorer import Scorer
 
-FORMAT = 1
+FORMAT = 2
 MODEL, FIELDS, REFERENCE, CHECKSUMS = "model.txt", "bundle.json", "reference.parquet", "checksums.json"
 
 
@@ -55,12 +56,13 @@ class DictionaryEntry:
 class Bundle:
     """A trained model with all that a score needs.
 
-    `score_grid` holds quantiles of the calibrated score on reference rows at equal steps from 0 to 1 (`score_grid`).
+    `score_grid` holds quantiles of the published score on reference rows at equal steps from 0 to 1 (`score_grid`).
     `segments` are the dataset's. `lineage` says what the model was made from, in values that JSON knows (lists, not
     tuples). `reference` is the drift room's parquet, opaque here.
     """
 
     model_text: str
+    task: Task
     encoding: Encoding
     calibrator: Calibrator
     score_name: str
@@ -125,6 +127,7 @@ class Bundle:
 
     def _fields(self) -> dict[str, Any]:
         return {
+            "task": self.task,
             "encoding": self.encoding.to_json(),
             "calibrator": asdict(self.calibrator),
             "score_name": self.score_name,

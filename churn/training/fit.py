@@ -1,14 +1,18 @@
-"""How is a model trained, and what does it answer?
+"""How are trees grown, and what do they say of a row?
 
-The only file that knows LightGBM. A model is its text: the same rows, settings and threads give the same bytes, and
-text cannot run code. LightGBM ends the process on input that it cannot read, so all is checked before it sees it.
+The door to LightGBM, always deterministic: the same rows in the same order, the same settings and threads give the same
+model text. Rows are binned once; the final model, the folds and the jobs of a sweep share them. LightGBM ends the
+process on input that it cannot read, so all is checked before it sees it.
 """
 
 from __future__ import annotations
 
 import re
+import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import lightgbm as lgb
 import numpy as np
@@ -17,31 +21,115 @@ from lightgbm.basic import LightGBMError
 
 from churn.errors import DataError, SettingsError
 from churn.training.encoding import Encoding, Floats
-from churn.training.model import ModelSettings
+from churn.training.model import ModelSettings, Objective, Task
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+
+_ALWAYS = {
+    "deterministic": True,
+    "force_row_wise": True,  # the choice by timing would differ from run to run
+    "verbosity": -1,
+    "feature_pre_filter": False,  # so that rows that were binned once fit any min_data_in_leaf
+    "data_random_seed": 1,  # and any seed
+}
 
 
-def fit(matrix: Floats, labels: npt.ArrayLike, *, encoding: Encoding, settings: ModelSettings, num_threads: int) -> str:
-    """Returns the text of a model of P(label = 1), trained on `matrix` (rows, features) as `encoding` builds it.
+def fit(
+    matrix: Floats,
+    labels: npt.ArrayLike,
+    *,
+    encoding: Encoding,
+    settings: ModelSettings,
+    num_threads: int,
+    task: Task = "binary",
+) -> str:
+    """Returns the text of a model of all rows with all of `num_iterations` trees; see `Binned` for what is refused."""
+    binned = Binned.build(matrix, labels, encoding=encoding, settings=settings, task=task)
+    return binned.fit(settings, num_threads=num_threads)
 
-    `labels` has one 0 or 1 per row. The same rows in the same order with the same settings and number of threads give
-    the same text.
 
-    Raises:
-        DataError: for labels that are not 0 and 1 with both present, for shapes that do not fit together, or where
-            no feature splits the rows.
-        SettingsError: for a parameter that LightGBM refuses.
+class Binned:
+    """Labelled rows, sorted once into the bins that splits are looked for in; any part of them trains a model.
+
+    Made by `build`, or from the bytes of one that was, with the same rows, encoding, task and `max_bin`.
     """
-    truth = _checked_labels(labels, matrix, encoding)
-    booster = _train(matrix, truth, encoding=encoding, parameters=asdict(settings) | {"num_threads": num_threads})
-    trees = Trees(booster)
-    trees.require(encoding)
-    if not any(trees.gains().values()):
-        raise DataError(
-            where="training",
-            found=f"no feature splits the {len(truth)} rows, so every row would get the same score",
-            action="train on more dates, or lower model.min_data_in_leaf",
-        )
-    return str(booster.model_to_string())
+
+    def __init__(self, rows: lgb.Dataset, encoding: Encoding, *, task: Task) -> None:
+        self._rows, self._encoding, self._task = rows, encoding, task
+        self._labels: Floats = np.asarray(rows.get_label(), dtype=np.float64)
+
+    @classmethod
+    def build(
+        cls, matrix: Floats, labels: npt.ArrayLike, *, encoding: Encoding, settings: ModelSettings, task: Task
+    ) -> Binned:
+        """Returns the rows of `matrix` (rows, features), as `encoding` builds it, with one label a row.
+
+        Raises:
+            DataError: for labels that the objective cannot have, or shapes that do not fit together.
+            SettingsError: for an objective of another task, or a `max_bin` that LightGBM refuses.
+        """
+        objective = settings.objective_of(task)
+        truth = _checked_labels(labels, matrix, encoding, objective=objective)
+        return cls(_construct(matrix, encoding, settings, label=truth), encoding, task=task)
+
+    def to_bytes(self) -> bytes:
+        """Returns the binned rows in LightGBM's own format, which only a check of their sha256 makes safe to read."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "rows"
+            self._rows.save_binary(str(path))
+            return path.read_bytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, encoding: Encoding, settings: ModelSettings, task: Task) -> Binned:
+        """Returns what `to_bytes` wrote; the caller has seen that the bytes are those."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "rows"
+            path.write_bytes(content)
+            return cls(_construct(str(path), encoding, settings), encoding, task=task)
+
+    def fit(self, settings: ModelSettings, *, num_threads: int, rows: Rows | None = None) -> str:
+        """Returns the text of a model of `rows` (positions, ascending; None: all) with `num_iterations` trees.
+
+        Raises:
+            DataError: where no feature splits the rows, or they hold one class only.
+            SettingsError: for a parameter that LightGBM refuses.
+        """
+        booster = self._train(settings, num_threads=num_threads, rows=rows)
+        trees = Trees(booster)
+        trees.require(self._encoding)
+        if not any(trees.gains().values()):
+            raise DataError(
+                where="training",
+                found=f"no feature splits the {self._count(rows)} rows, so every row would get the same score",
+                action="train on more dates, or lower model.min_data_in_leaf",
+            )
+        return str(booster.model_to_string())
+
+    def count_trees(self, settings: ModelSettings, *, num_threads: int, train: Rows, test: Rows) -> int:
+        """Returns how many trees of `train` suit `test` best, at least 1 and at most `num_iterations`.
+
+        The measure is the objective's own: log loss, squared error, Poisson's or Tweedie's deviance.
+        """
+        stopping = [lgb.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)]
+        valid = {"valid_sets": [self._part(test)], "callbacks": stopping}
+        return int(self._train(settings, num_threads=num_threads, rows=train, **valid).best_iteration)
+
+    def _train(self, settings: ModelSettings, *, num_threads: int, rows: Rows | None, **valid: Any) -> lgb.Booster:
+        if settings.num_iterations < 1:
+            raise SettingsError(where="model.num_iterations", found=str(settings.num_iterations), action="give 1 or more")
+        if self._task == "binary":
+            _require_two_classes(self._labels if rows is None else self._labels[rows])
+        parameters = _parameters(settings, self._encoding, task=self._task) | {"num_threads": num_threads}
+        try:
+            return lgb.train(parameters, self._part(rows), num_boost_round=settings.num_iterations, **valid)
+        except LightGBMError as error:
+            raise _refused_settings(error) from error
+
+    def _part(self, rows: Rows | None) -> lgb.Dataset:
+        return self._rows if rows is None else self._rows.subset(rows)
+
+    def _count(self, rows: Rows | None) -> int:
+        return len(self._labels) if rows is None else len(rows)
 
 
 class Trees:
@@ -69,6 +157,12 @@ class Trees:
         """The names of the matrix's columns, in order."""
         return tuple(self.booster.feature_name())
 
+    @property
+    def leaves(self) -> int:
+        """The leaves of all trees: how complicated the model is."""
+        model = self.booster.dump_model()
+        return sum(int(tree["num_leaves"]) for tree in model["tree_info"])
+
     def require(self, encoding: Encoding) -> None:
         """Returns nothing where the model reads the columns that `encoding` builds, in its order.
 
@@ -83,8 +177,9 @@ class Trees:
             )
 
     def raw_scores(self, matrix: Floats, *, num_threads: int) -> Floats:
-        """Returns one log-odds score per row of `matrix` (rows, features), not calibrated, the same for any threads.
+        """Returns one raw score per row of `matrix` (rows, features), not calibrated, the same for any threads.
 
+        Log-odds of a binary model, the logarithm of the expected value for poisson and tweedie, else the value itself.
         NaN is LightGBM's missing value; in a column that had none in training it reads it as 0.
 
         Raises:
@@ -99,42 +194,61 @@ class Trees:
         return dict(zip(self.features, map(float, gains), strict=True))
 
 
-def _train(matrix: Floats, labels: Floats, *, encoding: Encoding, parameters: dict[str, Any]) -> lgb.Booster:
-    parameters |= {
-        "objective": "binary",
-        "deterministic": True,
-        "force_row_wise": True,  # the choice by timing would differ from run to run
-        "verbosity": -1,
-    }
-    # Beside the parameters LightGBM takes it as an argument only, or warns.
-    rounds = parameters.pop("num_iterations")
-    if rounds < 1:
-        raise SettingsError(where="model.num_iterations", found=str(rounds), action="give at least 1")
-    rows = lgb.Dataset(
-        matrix,
-        label=labels,
-        feature_name=list(encoding.features),
-        categorical_feature=list(encoding.categorical),
-        params=parameters,
-    )
+def _construct(data: Floats | str, encoding: Encoding, settings: ModelSettings, **labels: Floats) -> lgb.Dataset:
+    names, categorical = list(encoding.features), list(encoding.categorical)
+    parameters = _ALWAYS | {"max_bin": settings.max_bin}
     try:
-        return lgb.train(parameters, rows, num_boost_round=rounds)
+        rows = lgb.Dataset(data, feature_name=names, categorical_feature=categorical, params=parameters, **labels)
+        return rows.construct()
     except LightGBMError as error:
-        found = str(error).split(" at /")[0]  # the rest is a path on the machine that built LightGBM
-        raise SettingsError(where="model", found=found, action="change the parameter that it names") from error
+        raise _refused_settings(error) from error
 
 
-def _checked_labels(labels: npt.ArrayLike, matrix: Floats, encoding: Encoding) -> Floats:
+def _parameters(settings: ModelSettings, encoding: Encoding, *, task: Task) -> dict[str, Any]:
+    fields = asdict(settings)
+    for ours in ("num_iterations", "early_stopping_rounds"):  # LightGBM takes them as arguments only, or warns
+        fields.pop(ours)
+    constraints = _constraints(fields.pop("monotone_constraints"), encoding)
+    fields["objective"] = settings.objective_of(task)
+    return _ALWAYS | fields | ({"monotone_constraints": constraints} if any(constraints) else {})
+
+
+def _constraints(wanted: Mapping[str, str], encoding: Encoding) -> list[int]:
+    numbers = [name for index, name in enumerate(encoding.features) if index not in encoding.categorical]
+    strange = [name for name in wanted if name not in numbers]
+    if strange:
+        found, action = f"{strange[0]!r} is no feature that is a number", f"there are: {', '.join(numbers)}"
+        raise SettingsError(where="model.monotone_constraints", found=found, action=action)
+    signs = {"increasing": 1, "decreasing": -1}
+    return [signs[wanted[name]] if name in wanted else 0 for name in encoding.features]
+
+
+def _checked_labels(labels: npt.ArrayLike, matrix: Floats, encoding: Encoding, *, objective: Objective) -> Floats:
     truth = np.asarray(labels, dtype=np.float64)
     _require_columns(matrix, encoding.features)
     if truth.shape != (len(matrix),):
         raise _bad_labels(f"{truth.size} labels for {len(matrix)} rows")
-    strange = int(np.sum(~np.isin(truth, (0.0, 1.0))))
-    if strange:
-        raise _bad_labels(f"{strange} of {truth.size} labels are neither 0 nor 1")
-    if len(np.unique(truth)) < 2:
-        raise _bad_labels(f"{truth.size} labels, {int(truth.sum())} of them 1: one class only")
+    wrong, what = _not_a_label(truth, objective)
+    if wrong.any():
+        raise _bad_labels(f"{int(wrong.sum())} of {truth.size} labels are {what}")
+    if objective == "binary":
+        _require_two_classes(truth)
+    elif not np.ptp(truth):
+        raise _bad_labels(f"{truth.size} labels, all of them {truth[0]:g}")
     return truth
+
+
+def _not_a_label(truth: Floats, objective: Objective) -> tuple[npt.NDArray[np.bool_], str]:
+    if objective == "binary":
+        return ~np.isin(truth, (0.0, 1.0)), "neither 0 nor 1"
+    if objective == "regression":
+        return ~np.isfinite(truth), "not finite"
+    return ~(np.isfinite(truth) & (truth >= 0)), f"not finite or under 0, which {objective} cannot have"
+
+
+def _require_two_classes(truth: Floats) -> None:
+    if truth.size == 0 or not np.ptp(truth):
+        raise _bad_labels(f"{truth.size} labels, {int(truth.sum())} of them 1: one class only")
 
 
 def _require_columns(matrix: Floats, features: tuple[str, ...]) -> None:
@@ -153,6 +267,11 @@ def _is_whole(text: str) -> bool:
     if sizes is None or not 0 < start < end:
         return False
     return sum(int(size) for size in sizes[1].split()) == len(text[start:end].encode())
+
+
+def _refused_settings(error: LightGBMError) -> SettingsError:
+    found = str(error).split(" at /")[0]  # the rest is a path on the machine that built LightGBM
+    return SettingsError(where="model", found=found, action="change the parameter that it names")
 
 
 def _bad_labels(found: str) -> DataError:

@@ -45,6 +45,10 @@ LIMITS = LeakLimits(
     seed=1,
 )
 MODEL = ModelSettings(
+    objective=None,
+    early_stopping_rounds=50,
+    scale_pos_weight=1.0,
+    monotone_constraints={},
     num_iterations=30,
     learning_rate=0.15,
     num_leaves=7,

@@ -25,6 +25,10 @@ FEATURES = (
     Feature(name="plan", expr=pl.col("plan"), dtype="category", unit="", meaning="", levels=("a", "b", "c")),
 )
 SETTINGS = ModelSettings(
+    objective=None,
+    early_stopping_rounds=50,
+    scale_pos_weight=1.0,
+    monotone_constraints={},
     num_iterations=10,
     learning_rate=0.2,
     num_leaves=7,

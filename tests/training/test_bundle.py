@@ -21,6 +21,7 @@ PLAN = Feature(name="plan", expr=pl.col("p"), dtype="category", unit="", meaning
 AGE = Feature(name="age", expr=pl.col("a"), dtype="integer", unit="years", meaning="", minimum=18, watched=False)
 BUNDLE = Bundle(
     model_text="tree\nend\n",
+    task="binary",
     encoding=Encoding(features=("plan", "age"), levels=(("plan", ("a", "b")),)),
     calibrator=Platt(slope=1 / 3, intercept=-0.1),
     score_name="churn_30d",

@@ -15,7 +15,9 @@ from churn.training.fit import Trees, fit
 from churn.training.model import ModelSettings
 
 SETTINGS = ModelSettings(
+    objective=None,
     num_iterations=15,
+    early_stopping_rounds=5,
     learning_rate=0.2,
     num_leaves=7,
     min_data_in_leaf=20,
@@ -24,6 +26,8 @@ SETTINGS = ModelSettings(
     bagging_freq=1,
     lambda_l2=1.0,
     max_bin=63,
+    scale_pos_weight=1.0,
+    monotone_constraints={},
     seed=7,
 )
 ENCODING = Encoding(features=("noise", "plan", "spend"), levels=(("plan", ("a", "b", "c", "d", "e")),))

@@ -1,0 +1,238 @@
+"""What becomes of labelled rows: which model, with which figures?
+
+The rows of a split are read once, binned once and learned from; the calibration rows make the scores probabilities, the
+test rows judge both and are the reference that percentiles and drift are measured against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from importlib.metadata import version
+from statistics import mean, stdev
+from typing import Any
+
+import polars as pl
+
+from churn.doors import Doors
+from churn.drift.profile import Column, freeze_bins, profile, to_parquet
+from churn.errors import DataError, SettingsError
+from churn.labelled import Labelled, read_labelled
+from churn.promotion.metrics import Estimate, auc, average_precision, brier, log_loss
+from churn.promotion.regression import mae, r2, rmse
+from churn.settings import TrainStage
+from churn.stores.lake import fingerprint
+from churn.stores.remembered import made_once
+from churn.training.bundle import Bundle, DictionaryEntry, score_grid
+from churn.training.calibration import Choice, Exponential, Plain, choose_calibrator
+from churn.training.encoding import Encoding, Floats
+from churn.training.fit import Binned, Trees
+from churn.training.learn import Learned, Positions, learn
+from churn.training.model import Task
+from churn.training.scorer import Scorer
+from churn.training.split import Fold, Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The labelled rows of each part of a split."""
+
+    split: Split
+    train: Labelled
+    calibration: Labelled
+    test: Labelled
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Fingerprints of all features and labels that were read."""
+        return self.train.inputs | self.calibration.inputs | self.test.inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestedFold:
+    """A fold of the cross-validation with its metric on its test rows, or the reason why there is none."""
+
+    fold: Fold
+    found: Estimate | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What was made of some rows: the model, how its scores are calibrated, its folds, the scores of the test rows."""
+
+    parts: Parts
+    learned: Learned
+    scorer: Scorer
+    choice: Choice
+    folds: tuple[TestedFold, ...]
+    scores: Floats
+    lineage: dict[str, Any]
+
+
+def read_parts(doors: Doors, split: Split, *, known_at: date) -> Parts:
+    """Returns the rows of all parts, with labels that were ripe at `known_at`.
+
+    Raises:
+        DataError: see `read_labelled`.
+    """
+    return Parts(
+        split=split,
+        train=read_labelled(doors, split.train, known_at=known_at),
+        calibration=read_labelled(doors, split.calibration, known_at=known_at),
+        test=read_labelled(doors, split.test, known_at=known_at),
+    )
+
+
+def make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Made:
+    """Returns the bundle that the settings make of some rows.
+
+    Raises:
+        DataError: the rows allow no model, no calibration or no figure.
+        SettingsError: for a parameter that LightGBM refuses, or that the dataset's task does not know.
+    """
+    threads = doors.settings.resources.threads
+    encoding = Encoding.learn(doors.dataset.features, parts.train.features)
+    learned = _learn(doors, parts, encoding)
+    scorer = Scorer(encoding=encoding, trees=Trees.load(learned.text), calibrator=Plain(), num_threads=threads)
+    choice = _calibrate(doors, parts.calibration, scorer)
+    scorer = replace(scorer, calibrator=choice.calibrator)
+    return Made(
+        parts=parts,
+        learned=learned,
+        scorer=scorer,
+        choice=choice,
+        folds=tuple(_judged(doors, parts, learned, scorer)),
+        scores=scorer.scores(parts.test.features),
+        lineage=lineage,
+    )
+
+
+def bundle_of(doors: Doors, made: Made) -> Bundle:
+    """Returns all that a score needs of what was made."""
+    dataset = doors.dataset
+    return Bundle(
+        model_text=made.learned.text,
+        task=dataset.task,
+        encoding=made.scorer.encoding,
+        calibrator=made.scorer.calibrator,
+        score_name=dataset.score,
+        key=dataset.key,
+        horizon_days=dataset.horizon_days,
+        score_grid=score_grid(made.scores),
+        segments=dataset.segments,
+        dictionary=tuple(DictionaryEntry.of(feature) for feature in dataset.features),
+        metrics=_metrics(made, task=dataset.task),
+        lineage=made.lineage,
+        reference=_reference(doors, made.parts.test, made.scores),
+    )
+
+
+def _learn(doors: Doors, parts: Parts, encoding: Encoding) -> Learned:
+    split, train = parts.split, parts.train
+    matrix = encoding.matrix(train.features)
+    return learn(
+        _binned(doors, parts, encoding, matrix),
+        matrix,
+        validation=_positions(train, split.validation) if split.validation else None,
+        folds=[_positions(train, fold) for fold in split.folds],
+        settings=doors.settings.model,
+        num_threads=doors.settings.resources.threads,
+    )
+
+
+def _positions(train: Labelled, fold: Fold) -> Positions:
+    return train.positions(fold.train), train.positions(fold.test)
+
+
+def _binned(doors: Doors, parts: Parts, encoding: Encoding, matrix: Floats) -> Binned:
+    """Returns the binned training rows: made here, or by another job of the same sweep."""
+    settings, task = doors.settings, doors.dataset.task
+    if settings.sweep.id is None:
+        return Binned.build(matrix, parts.train.labels, encoding=encoding, settings=settings.model, task=task)
+    made_from = [parts.train.inputs, parts.split.train.to_json(), encoding.to_json(), settings.model.max_bin, task]
+    content = made_once(
+        settings.root / ".cache" / "binned",
+        fingerprint([*made_from, doors.texts("training/fit.py", "training/encoding.py"), version("lightgbm")]),
+        lambda: Binned.build(matrix, parts.train.labels, encoding=encoding, settings=settings.model, task=task).to_bytes(),
+    )
+    return Binned.from_bytes(content, encoding=encoding, settings=settings.model, task=task)
+
+
+def _calibrate(doors: Doors, rows: Labelled, scorer: Scorer) -> Choice:
+    kind = doors.settings.stage_as(TrainStage).calibration
+    if doors.dataset.task == "binary":
+        return choose_calibrator(kind, scorer.raw_scores(rows.features), rows.labels, rows.customers)
+    if kind not in {"auto", "none"}:
+        raise SettingsError(where="stage.calibration", found=f"{kind} for a regression", action="set it to auto or none")
+    link = Plain() if doors.settings.model.objective_of("regression") == "regression" else Exponential()
+    return Choice(calibrator=link, kind=link.kind, n=len(rows.labels), trials=())
+
+
+def _judged(doors: Doors, parts: Parts, learned: Learned, scorer: Scorer) -> Iterator[TestedFold]:
+    for fold, raw in zip(parts.split.folds, learned.folds, strict=True):
+        labels = parts.train.labels[parts.train.positions(fold.test)]
+        yield TestedFold(fold=fold, found=raw if isinstance(raw, str) else _judge(doors, labels, raw, scorer))
+
+
+def _judge(doors: Doors, labels: Floats, raw: Floats, scorer: Scorer) -> Estimate | str:
+    try:
+        if doors.dataset.task == "binary":
+            return auc(labels, raw)
+        return rmse(labels, scorer.calibrator.scores(raw))
+    except DataError as error:
+        return error.found
+
+
+def _metrics(made: Made, *, task: Task) -> dict[str, float | int]:
+    labels, scores, parts = made.parts.test.labels, made.scores, made.parts
+    rows = {"rows_train": parts.train, "rows_calibration": parts.calibration, "rows_test": parts.test}
+    judge = _binary_metrics if task == "binary" else _regression_metrics
+    return {
+        **{name: len(part.labels) for name, part in rows.items()},
+        "trees": made.learned.trees,
+        "leaves": made.scorer.trees.leaves,
+        **judge(labels, scores),
+        **_over_folds(made.folds, name="auc" if task == "binary" else "rmse"),
+    }
+
+
+def _binary_metrics(labels: Floats, scores: Floats) -> dict[str, float]:
+    return {
+        "base_rate_test": float(labels.mean()),
+        **_with_interval("auc_test", auc(labels, scores)),
+        "average_precision_test": average_precision(labels, scores).figure,
+        "brier_test": brier(labels, scores).figure,
+        "log_loss_test": log_loss(labels, scores).figure,
+    }
+
+
+def _regression_metrics(labels: Floats, scores: Floats) -> dict[str, float]:
+    return {
+        "mean_test": float(labels.mean()),
+        **_with_interval("rmse_test", rmse(labels, scores)),
+        "mae_test": mae(labels, scores).figure,
+        "r2_test": r2(labels, scores).figure,
+    }
+
+
+def _with_interval(name: str, found: Estimate) -> dict[str, float]:
+    return {name: found.figure, f"{name}_low": found.interval[0], f"{name}_high": found.interval[1]}
+
+
+def _over_folds(folds: Sequence[TestedFold], *, name: str) -> dict[str, float | int]:
+    """Returns mean and standard deviation over the folds that have a figure; none where no fold has one."""
+    found = [fold.found for fold in folds if isinstance(fold.found, Estimate)]
+    if not found:
+        return {}
+    figures = [one.figure for one in found]
+    spread = {f"cv_{name}_std": stdev(figures)} if len(figures) > 1 else {}
+    return {"cv_folds": len(found), "cv_rows": sum(one.n for one in found), f"cv_{name}_mean": mean(figures), **spread}
+
+
+def _reference(doors: Doors, test: Labelled, scores: Floats) -> bytes:
+    dataset = doors.dataset
+    frame = test.features.with_columns(pl.Series(dataset.score, scores))
+    columns = [Column(name=feature.name, dtype=feature.dtype) for feature in dataset.features]
+    bins = freeze_bins(frame, [*columns, Column(name=dataset.score, dtype="number")])
+    return to_parquet(bins, profile(bins, [frame]))
