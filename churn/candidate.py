@@ -25,7 +25,7 @@ from churn.settings import TrainStage
 from churn.stores.lake import fingerprint
 from churn.stores.remembered import made_once
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
-from churn.training.calibration import Choice, Exponential, Plain, choose_calibrator
+from churn.training.calibration import Calibrator, Choice, Exponential, Plain, choose_calibrator
 from churn.training.encoding import Encoding, Floats
 from churn.training.fit import Binned, Trees
 from churn.training.learn import Learned, Positions, learn
@@ -102,7 +102,7 @@ def make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Made:
         learned=learned,
         scorer=scorer,
         choice=choice,
-        folds=tuple(_judged(doors, parts, learned, scorer)),
+        folds=tuple(_judged(parts, learned, scorer, task=doors.dataset.task)),
         scores=scorer.scores(parts.test.features),
         lineage=lineage,
     )
@@ -132,7 +132,7 @@ def _learn(doors: Doors, parts: Parts, encoding: Encoding) -> Learned:
     split, train = parts.split, parts.train
     matrix = encoding.matrix(train.features)
     return learn(
-        _binned(doors, parts, encoding, matrix),
+        _binned(doors, parts, encoding, matrix=matrix),
         matrix,
         validation=_positions(train, split.validation) if split.validation else None,
         folds=[_positions(train, fold) for fold in split.folds],
@@ -145,16 +145,18 @@ def _positions(train: Labelled, fold: Fold) -> Positions:
     return train.positions(fold.train), train.positions(fold.test)
 
 
-def _binned(doors: Doors, parts: Parts, encoding: Encoding, matrix: Floats) -> Binned:
+def _binned(doors: Doors, parts: Parts, encoding: Encoding, *, matrix: Floats) -> Binned:
     """Returns the binned training rows: made here, or by another job of the same sweep."""
     settings, task = doors.settings, doors.dataset.task
-    if settings.sweep.id is None:
+    if settings.sweep.name is None:
         return Binned.build(matrix, parts.train.labels, encoding=encoding, settings=settings.model, task=task)
     made_from = [parts.train.inputs, parts.split.train.to_json(), encoding.to_json(), settings.model.max_bin, task]
     content = made_once(
         settings.root / ".cache" / "binned",
         fingerprint([*made_from, doors.texts("training/fit.py", "training/encoding.py"), version("lightgbm")]),
-        lambda: Binned.build(matrix, parts.train.labels, encoding=encoding, settings=settings.model, task=task).to_bytes(),
+        lambda: Binned.build(
+            matrix, parts.train.labels, encoding=encoding, settings=settings.model, task=task
+        ).to_bytes(),
     )
     return Binned.from_bytes(content, encoding=encoding, settings=settings.model, task=task)
 
@@ -164,22 +166,23 @@ def _calibrate(doors: Doors, rows: Labelled, scorer: Scorer) -> Choice:
     if doors.dataset.task == "binary":
         return choose_calibrator(kind, scorer.raw_scores(rows.features), rows.labels, rows.customers)
     if kind not in {"auto", "none"}:
-        raise SettingsError(where="stage.calibration", found=f"{kind} for a regression", action="set it to auto or none")
+        raise SettingsError(
+            where="stage.calibration", found=f"{kind} for a regression", action="set it to auto or none"
+        )
     link = Plain() if doors.settings.model.objective_of("regression") == "regression" else Exponential()
     return Choice(calibrator=link, kind=link.kind, n=len(rows.labels), trials=())
 
 
-def _judged(doors: Doors, parts: Parts, learned: Learned, scorer: Scorer) -> Iterator[TestedFold]:
+def _judged(parts: Parts, learned: Learned, scorer: Scorer, *, task: Task) -> Iterator[TestedFold]:
     for fold, raw in zip(parts.split.folds, learned.folds, strict=True):
         labels = parts.train.labels[parts.train.positions(fold.test)]
-        yield TestedFold(fold=fold, found=raw if isinstance(raw, str) else _judge(doors, labels, raw, scorer))
+        found = raw if isinstance(raw, str) else _judge(labels, raw, scorer.calibrator, task=task)
+        yield TestedFold(fold=fold, found=found)
 
 
-def _judge(doors: Doors, labels: Floats, raw: Floats, scorer: Scorer) -> Estimate | str:
+def _judge(labels: Floats, raw: Floats, calibrator: Calibrator, *, task: Task) -> Estimate | str:
     try:
-        if doors.dataset.task == "binary":
-            return auc(labels, raw)
-        return rmse(labels, scorer.calibrator.scores(raw))
+        return auc(labels, raw) if task == "binary" else rmse(labels, calibrator.scores(raw))
     except DataError as error:
         return error.found
 

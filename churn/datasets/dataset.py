@@ -20,10 +20,10 @@ from churn.training.model import Task
 class Dataset:
     """One prediction problem.
 
-    `key` names an Int64 column, unique within a date. The label of date D looks at the days [D, D + horizon_days), so
-    it is ripe at D + horizon_days. `task`: the label is 0 or 1, or a number (regression). `history_days` is how far back before D the SQL looks; earlier dates are not built.
-    `score` names the published probability, or predicted number. `segments` names each share by its lowest percentile (0 to 1) of
-    the reference scores, highest first, down to 0.
+    `key` names an Int64 column, unique within a date. `task`: the label is 0 or 1, or a number (regression). The label
+    of date D looks at the days [D, D + horizon_days), so it is ripe at D + horizon_days. `history_days` is how far back
+    before D the SQL looks; earlier dates are not built. `score` names the published probability, or predicted number.
+    `segments` names each share by its lowest percentile (0 to 1) of the reference scores, highest first, down to 0.
     """
 
     name: str

@@ -116,7 +116,9 @@ class Binned:
 
     def _train(self, settings: ModelSettings, *, num_threads: int, rows: Rows | None, **valid: Any) -> lgb.Booster:
         if settings.num_iterations < 1:
-            raise SettingsError(where="model.num_iterations", found=str(settings.num_iterations), action="give 1 or more")
+            raise SettingsError(
+                where="model.num_iterations", found=str(settings.num_iterations), action="give 1 or more"
+            )
         if self._task == "binary":
             _require_two_classes(self._labels if rows is None else self._labels[rows])
         parameters = _parameters(settings, self._encoding, task=self._task) | {"num_threads": num_threads}

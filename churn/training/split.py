@@ -209,13 +209,14 @@ class ByTime:
         span = f"{len(dates)} dates from {dates[0]} to {dates[-1]}" if dates else "no dates"
         needed = self.validation_dates + self.calibration_dates + self.test_dates + 1
         gaps = 3 if self.validation_dates else 2
+        span_days = gaps * horizon_days + needed - gaps - 1
         without = ", or set split.validation_dates=0 and model.num_iterations" if self.validation_dates else ""
         return DataError(
             where="split",
             found=f"{span} cannot give {self.test_dates} to test, {self.calibration_dates} to calibrate, "
             f"{self.validation_dates} to validate and 1 to train",
             action=f"build features for at least {needed} dates; from the last date of a part to the first of the next "
-            f"{horizon_days} days or more, so a span of at least {gaps * horizon_days + needed - gaps - 1} days{without}",
+            f"{horizon_days} days or more, so a span of at least {span_days} days{without}",
         )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -231,8 +231,7 @@ def test_an_unseen_level_has_a_code_of_its_own_and_is_counted() -> None:
     assert encoding.unseen(later) == {"plan": 2}
 
 
-def test_nothing_is_left_behind_in_the_folder_for_passing_files(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     Binned.from_bytes(BINNED.to_bytes(), encoding=ENCODING, settings=SETTINGS, task="binary")
-    assert os.listdir(str(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
