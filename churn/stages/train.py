@@ -123,7 +123,7 @@ def _make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Bundle:
 
     dataset = doors.dataset
     text, scorer = _fit(doors, parts, calibration=lineage["calibration"])
-    scores = scorer.probabilities(parts.test.features)
+    scores = scorer.scores(parts.test.features)
     return Bundle(
         model_text=text,
         encoding=scorer.encoding,

@@ -1,7 +1,7 @@
 """How does a raw score become a probability?
 
 By a monotone curve fitted on dates later than training and earlier than testing. A calibrator is its fitted parameters:
-a frozen value that goes into the bundle as JSON. To add one, write a class with `kind`, `fit` and `probabilities`, and
+a frozen value that goes into the bundle as JSON. To add one, write a class with `kind`, `fit` and `scores`, and
 its word in the union at the foot.
 """
 
@@ -31,10 +31,10 @@ class Identity:
         """Returns the calibrator that changes nothing."""
         return cls()
 
-    def probabilities(self, raw: Floats) -> Floats:
+    def scores(self, raw: Floats) -> Floats:
         """Returns 1 / (1 + exp(-raw)), one per row, strictly between 0 and 1; NaN stays NaN.
 
-        >>> Identity().probabilities(np.array([0.0])).tolist()
+        >>> Identity().scores(np.array([0.0])).tolist()
         [0.5]
         """
         return _open_unit(expit(raw))
@@ -44,7 +44,7 @@ class Identity:
 class Platt:
     """A logistic curve over the raw score, fitted by maximum likelihood.
 
-    >>> Platt(slope=2.0, intercept=0.0).probabilities(np.array([-1.0, 0.0])).round(3).tolist()
+    >>> Platt(slope=2.0, intercept=0.0).scores(np.array([-1.0, 0.0])).round(3).tolist()
     [0.119, 0.5]
     """
 
@@ -69,7 +69,7 @@ class Platt:
             )
         return cls(slope=slope / spread, intercept=intercept - slope * centre / spread)
 
-    def probabilities(self, raw: Floats) -> Floats:
+    def scores(self, raw: Floats) -> Floats:
         """Returns 1 / (1 + exp(-(slope * raw + intercept))), one per row, strictly between 0 and 1; NaN stays NaN."""
         return _open_unit(expit(self.slope * raw + self.intercept))
 

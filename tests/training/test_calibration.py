@@ -54,7 +54,7 @@ def test_platt_equals_scikit_learns_logistic_regression_without_a_penalty(
 @given(st.integers(0, 10_000))
 def test_at_the_likeliest_curve_the_mean_probability_is_the_base_rate(seed: int) -> None:
     raw, labels = sample(200, 1.0, 1.5, seed=seed)
-    chances = platt(raw, labels).probabilities(raw)
+    chances = platt(raw, labels).scores(raw)
     assert chances.mean() == pytest.approx(labels.mean(), abs=1e-6)
     assert (chances * raw).sum() == pytest.approx((labels * raw).sum(), abs=1e-3)
 
@@ -68,7 +68,7 @@ def test_two_rows_a_side_give_the_curve_worked_by_hand() -> None:
 @pytest.mark.parametrize("calibrator", [Identity(), Platt(slope=3.0, intercept=-1.0)])
 def test_probabilities_rise_with_the_score_and_never_reach_0_or_1(calibrator: Identity | Platt) -> None:
     raw = np.array([-1e6, -800.0, -40.0, -1.0, 0.0, 1.0, 40.0, 800.0, 1e6])
-    chances = calibrator.probabilities(raw)
+    chances = calibrator.scores(raw)
     assert (np.diff(chances) >= 0).all()
     assert (np.diff(chances[2:6]) > 0).all()
     assert chances.min() > 0
@@ -76,12 +76,12 @@ def test_probabilities_rise_with_the_score_and_never_reach_0_or_1(calibrator: Id
 
 
 def test_identity_is_the_logistic_function_worked_by_hand() -> None:
-    np.testing.assert_allclose(Identity().probabilities(np.log([3.0, 1 / 4])), [0.75, 0.2])
+    np.testing.assert_allclose(Identity().scores(np.log([3.0, 1 / 4])), [0.75, 0.2])
 
 
 @pytest.mark.parametrize("calibrator", [Identity(), Platt(slope=3.0, intercept=-1.0)])
 def test_a_score_that_is_not_a_number_stays_one(calibrator: Identity | Platt) -> None:
-    assert np.isnan(calibrator.probabilities(np.array([np.nan]))).all()
+    assert np.isnan(calibrator.scores(np.array([np.nan]))).all()
 
 
 @pytest.mark.parametrize(
