@@ -51,7 +51,7 @@ class Predictor:
         """
         _require_keys(frame, self._bundle.key)
         raw = self._scorer.raw_scores(frame)
-        score = self._bundle.calibrator.probabilities(raw)
+        score = self._bundle.calibrator.scores(raw)
         lost = int((~(np.isfinite(raw) & np.isfinite(score))).sum())
         if lost:
             action = "look at the model's text and the features of the date; nothing was published"

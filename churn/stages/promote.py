@@ -93,7 +93,7 @@ def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, 
 
 
 def _scores(bundle: Bundle, rows: Labelled, *, threads: int) -> npt.NDArray[Any]:
-    return bundle.scorer(num_threads=threads).probabilities(rows.features)
+    return bundle.scorer(num_threads=threads).scores(rows.features)
 
 
 def _decision(doors: Doors, verdict: Verdict, champion: Champion | None, *, rows: Labelled) -> dict[str, Any]:

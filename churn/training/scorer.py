@@ -1,6 +1,6 @@
 """What does a bundle say of rows of features?
 
-The one path from features to a probability: encode, walk the trees, calibrate. Evaluation, promotion and scoring all
+The one path from features to a score: encode, walk the trees, calibrate. Evaluation, promotion and scoring all
 come through here.
 """
 
@@ -33,6 +33,6 @@ class Scorer:
         matrix = self.encoding.matrix(features)
         return self.trees.raw_scores(matrix, num_threads=self.num_threads) if features.height else np.empty(0)
 
-    def probabilities(self, features: pl.DataFrame) -> Floats:
-        """Returns one calibrated probability (0 to 1) per row."""
-        return self.calibrator.probabilities(self.raw_scores(features))
+    def scores(self, features: pl.DataFrame) -> Floats:
+        """Returns one calibrated score per row: for a classifier the probability of label 1 (0 to 1)."""
+        return self.calibrator.scores(self.raw_scores(features))

@@ -67,7 +67,7 @@ def make_bundle() -> Bundle:
         score_name="churn_30d",
         key="id",
         horizon_days=30,
-        score_grid=score_grid(calibrator.probabilities(Trees.load(text).raw_scores(matrix, num_threads=1))),
+        score_grid=score_grid(calibrator.scores(Trees.load(text).raw_scores(matrix, num_threads=1))),
         segments=(("high", 0.9), ("rest", 0.0)),
         dictionary=tuple(map(DictionaryEntry.of, FEATURES)),
         metrics={},

@@ -41,7 +41,7 @@ def test_a_score_is_the_calibrated_probability_of_the_registered_model(lake: Pat
     bundle = Bundle.from_files(registry.bundle_files(1))
     raw = Trees.load(bundle.model_text).raw_scores(bundle.encoding.matrix(features), num_threads=1)
     assert np.array_equal(scores["raw_score"].to_numpy(), raw)
-    assert np.array_equal(scores["churn_score"].to_numpy(), bundle.calibrator.probabilities(raw))
+    assert np.array_equal(scores["churn_score"].to_numpy(), bundle.calibrator.scores(raw))
 
 
 def test_plain_mlflow_loads_the_same_model_without_our_code(business: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from churn.errors import DataError
 from churn.features.feature import Feature
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
-from churn.training.calibration import Identity, Platt
+from churn.training.calibration import Calibrator, Exponential, Identity, Isotonic, Platt
 from churn.training.encoding import Encoding
 
 PLAN = Feature(name="plan", expr=pl.col("p"), dtype="category", unit="", meaning="tarif à l'été", levels=("a", "b"))
@@ -49,8 +49,11 @@ def resealed(change: Callable[[dict[str, object]], object]) -> dict[str, bytes]:
     return FILES | {"bundle.json": changed, "checksums.json": spelled.encode()}
 
 
-@pytest.mark.parametrize("calibrator", [Platt(slope=1 / 3, intercept=-0.1), Identity()])
-def test_a_bundle_comes_back_from_its_files_as_it_was(calibrator: Platt | Identity) -> None:
+@pytest.mark.parametrize(
+    "calibrator",
+    [Platt(slope=1 / 3, intercept=-0.1), Identity(), Isotonic(knots=(-1.0, 1 / 3), chances=(0.1, 0.9)), Exponential()],
+)
+def test_a_bundle_comes_back_from_its_files_as_it_was(calibrator: Calibrator) -> None:
     bundle = replace(BUNDLE, calibrator=calibrator)
     back = Bundle.from_files(bundle.to_files())
     assert back == bundle
