@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -74,5 +74,6 @@ def _flat(frame: pl.DataFrame, *, label: str, left_out: tuple[str, ...]) -> Flat
 
 
 def _feature(name: str, column: pl.Series) -> Feature:
-    dtype = "category" if column.dtype == pl.String else "number"
+    is_text = column.dtype == pl.String
+    dtype: Literal["category", "number"] = "category" if is_text else "number"
     return Feature(name=name, expr=pl.col(name), dtype=dtype, unit="", meaning="", nullable=True)

@@ -84,6 +84,8 @@ def _against_truth(doors: Doors, bundle: Bundle, day: date) -> dict[str, str]:
 
 
 def _truth(doors: Doors, day: date, rows: Labelled) -> npt.NDArray[Any]:
+    import numpy as np
+
     from churn.stores.parquet import read_table
 
     partition, key = doors.partition("truth", day), doors.dataset.key
@@ -94,4 +96,4 @@ def _truth(doors: Doors, day: date, rows: Labelled) -> npt.NDArray[Any]:
     if found.null_count():
         missing = f"no true probability of {found.null_count():,} of {len(found):,} customers"
         raise DataError(where=str(partition), found=missing, action="simulate those days again")
-    return found.to_numpy()
+    return np.asarray(found.to_numpy(), dtype=np.float64)

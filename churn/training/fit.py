@@ -70,7 +70,7 @@ class Binned:
         """
         objective = settings.objective_of(task)
         truth = _checked_labels(labels, matrix, encoding, objective=objective)
-        return cls(_construct(matrix, encoding, settings, label=truth), encoding, task=task)
+        return cls(_construct(matrix, encoding, settings, truth), encoding, task=task)
 
     def to_bytes(self) -> bytes:
         """Returns the binned rows in LightGBM's own format, which only a check of their sha256 makes safe to read."""
@@ -128,7 +128,7 @@ class Binned:
             raise _refused_settings(error) from error
 
     def _part(self, rows: Rows | None) -> lgb.Dataset:
-        return self._rows if rows is None else self._rows.subset(rows)
+        return self._rows if rows is None else self._rows.subset(rows.tolist())
 
     def _count(self, rows: Rows | None) -> int:
         return len(self._labels) if rows is None else len(rows)
@@ -196,11 +196,13 @@ class Trees:
         return dict(zip(self.features, map(float, gains), strict=True))
 
 
-def _construct(data: Floats | str, encoding: Encoding, settings: ModelSettings, **labels: Floats) -> lgb.Dataset:
+def _construct(
+    data: Floats | str, encoding: Encoding, settings: ModelSettings, label: Floats | None = None
+) -> lgb.Dataset:
     names, categorical = list(encoding.features), list(encoding.categorical)
     parameters = _ALWAYS | {"max_bin": settings.max_bin}
     try:
-        rows = lgb.Dataset(data, feature_name=names, categorical_feature=categorical, params=parameters, **labels)
+        rows = lgb.Dataset(data, feature_name=names, categorical_feature=categorical, params=parameters, label=label)
         return rows.construct()
     except LightGBMError as error:
         raise _refused_settings(error) from error

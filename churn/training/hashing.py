@@ -6,15 +6,17 @@ did. So the hash is spelled out here, in integers.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+Ints: TypeAlias = npt.NDArray[np.int64]
+
 _GOLDEN_GAMMA = 0x9E3779B97F4A7C15
 
 
-def buckets(keys: npt.NDArray[np.integer[Any]], count: int, *, draw: int = 0) -> npt.NDArray[np.int64]:
+def buckets(keys: npt.NDArray[np.integer[Any]], count: int, *, draw: int = 0) -> Ints:
     """Returns the bucket of each key, 0 to `count` - 1, one per row: equal keys fall into the same one.
 
     It is output number `draw` of splitmix64 seeded with the key (its 64 bits, so a negative one will do), modulo

@@ -190,11 +190,13 @@ class ByTime:
             raise self._too_few(ordered, horizon_days)
         shares = self.shares
         return Split(
-            train=Part(dates=train, buckets=shares and shares.train_buckets),
-            validation=_apart(early, validation, shares, tests=shares and shares.validation_buckets) if early else None,
+            train=Part(dates=train, buckets=shares.train_buckets if shares else None),
+            validation=_apart(early, validation, shares, tests=shares.validation_buckets if shares else None)
+            if early
+            else None,
             folds=tuple(self._rolling(train, horizon_days=horizon_days)),
-            calibration=Part(dates=calibration, buckets=shares and shares.calibration_buckets),
-            test=Part(dates=test, buckets=shares and shares.test_buckets),
+            calibration=Part(dates=calibration, buckets=shares.calibration_buckets if shares else None),
+            test=Part(dates=test, buckets=shares.test_buckets if shares else None),
             left_out=tuple(day for day in ordered if day not in {*train, *calibration, *test}),
         )
 

@@ -62,6 +62,7 @@ def make_bundle() -> Bundle:
     calibrator = Platt(slope=0.8, intercept=-0.3)
     return Bundle(
         model_text=text,
+        task="binary",
         encoding=encoding,
         calibrator=calibrator,
         score_name="churn_30d",

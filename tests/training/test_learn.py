@@ -99,7 +99,7 @@ def test_a_constrained_score_never_falls_as_its_feature_grows() -> None:
     grid = np.column_stack([np.zeros(200), np.full(200, 2.0), np.linspace(-3, 3, 200)])
     steps = {}
     for name, constraints in {"free": {}, "held": {"spend": "increasing"}, "down": {"spend": "decreasing"}}.items():
-        settings = replace(SETTINGS, monotone_constraints=constraints)
+        settings = replace(SETTINGS, monotone_constraints=constraints)  # type: ignore[arg-type]
         text = fit(MATRIX, falling, encoding=ENCODING, settings=settings, num_threads=2)
         steps[name] = np.diff(Trees.load(text).raw_scores(grid, num_threads=1))
     assert steps["free"].min() < 0 < steps["free"].max()
