@@ -6,7 +6,6 @@ import glob
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -221,17 +220,13 @@ def test_the_cache_forgets_files_that_have_gone_and_keeps_those_of_other_tables(
     assert {Path(path).name for path in recall(tmp_path / "cache" / "files.json")} == {"b", "c", "d"}
 
 
-def test_two_thousand_files_that_did_not_change_take_well_under_a_fifth_of_a_second(
-    tmp_path: Path, hashed: list[str]
-) -> None:
+def test_two_thousand_files_that_did_not_change_are_not_hashed_again(tmp_path: Path, hashed: list[str]) -> None:
     for number in range(2000):
         write(tmp_path / "raw" / f"date={number}" / "orders.parquet", "x")
     pattern = f"{tmp_path}/raw/date=*/orders.parquet"
     first = versions(find(pattern), bench(tmp_path))
     hashed.clear()
-    start = time.process_time()
     second = versions(find(pattern), bench(tmp_path))
-    assert time.process_time() - start < 0.15
     assert (second, hashed) == (first, [])
 
 

@@ -6,7 +6,6 @@ import gzip
 import io
 import socket
 import threading
-import time
 import traceback
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -290,10 +289,8 @@ def test_a_line_that_fails_in_the_middle_of_a_read_is_to_be_tried_again_and_does
     listed = find(WIDE_SOURCE.path)
     monkeypatch.setattr(files_module, "find", lambda pattern: listed)
     line.fail_after(after, then=then)
-    start = time.monotonic()
     with pytest.raises(TryAgainError) as raised:
         rows(WIDE_SOURCE, WIDE, bench(tmp_path, threads=2))
-    assert time.monotonic() - start < 15
     assert raised.value.where.startswith(f"s3://{BUCKET}/wide/date=")
     assert raised.value.found == {"cut": "the connection failed", "silent": "no answer in time"}[then]
     assert "AWS_ENDPOINT_URL" in raised.value.action
