@@ -70,7 +70,7 @@ class Binned:
         """
         objective = settings.objective_of(task)
         truth = _checked_labels(labels, matrix, encoding, objective=objective)
-        return cls(_construct(matrix, encoding, settings, truth), encoding, task=task)
+        return cls(_construct(matrix, encoding, settings, label=truth), encoding, task=task)
 
     def to_bytes(self) -> bytes:
         """Returns the binned rows in LightGBM's own format, which only a check of their sha256 makes safe to read."""
@@ -197,7 +197,7 @@ class Trees:
 
 
 def _construct(
-    data: Floats | str, encoding: Encoding, settings: ModelSettings, label: Floats | None = None
+    data: Floats | str, encoding: Encoding, settings: ModelSettings, *, label: Floats | None = None
 ) -> lgb.Dataset:
     names, categorical = list(encoding.features), list(encoding.categorical)
     parameters = _ALWAYS | {"max_bin": settings.max_bin}

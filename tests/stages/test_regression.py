@@ -1,0 +1,101 @@
+"""A dataset whose label is a number trains, is registered and scores: here the minutes of use in the next 30 days."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import churn.datasets
+import churn.doors
+from churn.stores.registry import Registry
+from churn.training.bundle import Bundle
+from churn.training.calibration import Exponential, Plain
+from tests.command import FAST, TRAINED, churn, done
+
+HERE = Path(__file__).parent.parent.parent
+DECLARATION = """
+from dataclasses import replace
+
+from churn.datasets import subscription
+
+DATASET = replace(subscription.DATASET, name="minutes", task="regression", score="minutes_30d")
+"""
+LABELS = """
+-- grain: one row per customer of as_of; label = minutes of use in [as_of, as_of + horizon_days)
+with
+used as (
+    select customer_id, sum(minutes) as minutes
+    from usage
+    where
+        date >= cast(getvariable('as_of') as date)
+        and date < cast(getvariable('as_of') as date) + cast(getvariable('horizon_days') as integer)
+    group by customer_id
+)
+
+select population.customer_id, cast(coalesce(used.minutes, 0) as integer) as label
+from population
+left join used on population.customer_id = used.customer_id
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """A dataset in folders of its own, as a user would add it; returns what a command needs to find it."""
+    for folder in ("datasets", "sql", "conf/dataset"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "datasets" / "minutes.py").write_text(DECLARATION)
+    shutil.copytree(HERE / "sql" / "subscription", tmp_path / "sql" / "minutes")
+    (tmp_path / "sql" / "minutes" / "labels.sql").write_text(LABELS)
+    text = (HERE / "conf" / "dataset" / "subscription.yaml").read_text()
+    own = text.replace("name: subscription", "name: minutes").replace("churn-predictor", "minutes")
+    (tmp_path / "conf" / "dataset" / "minutes.yaml").write_text(own)
+    monkeypatch.setattr(churn.datasets, "__path__", [*churn.datasets.__path__, str(tmp_path / "datasets")])
+    monkeypatch.setattr(churn.doors, "SQL", tmp_path / "sql")
+    return ("--config-dir", str(tmp_path / "conf"), "dataset=minutes")
+
+
+def bundle(root: Path, version: int) -> Bundle:
+    registry = Registry(folder=root / "mlflow", uri=None, model="minutes", experiment="churn-prediction")
+    return Bundle.from_files(registry.bundle_files(version))
+
+
+@pytest.mark.parametrize(("objective", "link"), [("null", Plain()), ("tweedie", Exponential())])
+def test_a_regression_trains_and_scores_better_than_the_mean(
+    place: tuple[str, ...], raw: Path, tmp_path: Path, objective: str, link: Plain | Exponential
+) -> None:
+    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    ran = done(*place, "stage=train", f"date={TRAINED}", f"model.objective={objective}", *FAST, root=root)
+    made = bundle(root, 1)
+    assert (made.task, made.calibrator) == ("regression", link)
+    assert made.metrics["r2_test"] > 0.3
+    assert made.metrics["rmse_test_low"] < made.metrics["rmse_test"] < made.metrics["rmse_test_high"]
+    assert "auc_test" not in made.metrics
+    assert f"RMSE               {made.metrics['rmse_test']:.4g}" in ran.out
+    registry = Registry(folder=root / "mlflow", uri=None, model="minutes", experiment="churn-prediction")
+    registry.set_champion(1, since=__import__("datetime").date(2025, 8, 10))
+    done(*place, "stage=features", "date=2025-08-20", *FAST, root=root)
+    done(*place, "stage=score", "date=2025-08-20", *FAST, root=root)
+    scores = pl.read_parquet(root / "predictions" / "minutes" / "date=2025-08-20" / "scores.parquet")
+    assert scores["minutes_30d"].max() > 10  # type: ignore[operator]
+    np.testing.assert_array_equal(scores["minutes_30d"], link.scores(scores["raw_score"].to_numpy()))
+
+
+def test_a_curve_for_probabilities_is_refused_for_a_regression(place: tuple[str, ...], raw: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    ran = churn(*place, "stage=train", f"date={TRAINED}", "stage.calibration=platt", *FAST, root=root)
+    assert ran.code == 2
+    assert "stage.calibration: platt for a regression" in ran.err
+
+
+def test_a_regression_is_not_promoted_by_gates_of_a_classification(
+    place: tuple[str, ...], raw: Path, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    done(*place, "stage=train", f"date={TRAINED}", *FAST, root=root)
+    ran = churn(*place, "stage=promote", f"date={TRAINED}", root=root)
+    assert ran.code == 3
+    assert "neither 0 nor 1" in ran.err
