@@ -69,9 +69,7 @@ class Platt:
         centre, spread = float(np.mean(raw)), float(np.std(raw))
         slope, intercept = _likeliest((raw - centre) / spread, labels)
         if not slope > 0:
-            raise _unfit(
-                f"the likeliest curve falls (slope {slope / spread:.3g}): higher scores go with fewer labels 1"
-            )
+            raise unfit(f"the likeliest curve falls (slope {slope / spread:.3g}): higher scores go with fewer labels 1")
         return cls(slope=slope / spread, intercept=intercept - slope * centre / spread)
 
     def scores(self, raw: Floats) -> Floats:
@@ -111,7 +109,7 @@ class Isotonic:
         values, row, rows = np.unique(raw, return_inverse=True, return_counts=True)
         steps = isotonic_regression(np.bincount(row, labels) / rows, weights=rows.astype(np.float64))
         if len(steps.weights) == 1:
-            raise _unfit("no curve rises: the raw scores are all alike, or higher ones go with fewer labels 1")
+            raise unfit("no curve rises: the raw scores are all alike, or higher ones go with fewer labels 1")
         ends = np.unique([steps.blocks[:-1], steps.blocks[1:] - 1])
         margin = 0.5 / len(labels)
         chances = np.clip(steps.x[ends], margin, 1.0 - margin)
@@ -187,10 +185,19 @@ def fit_calibrator(kind: str, raw: Floats, labels: npt.ArrayLike) -> Curve:
     >>> fit_calibrator("none", np.array([0.3]), [1])
     Identity(kind='none')
     """
+    return named(kind, CURVES).fit(raw, checked_labels(raw, labels))
+
+
+def checked_labels(raw: Floats, labels: npt.ArrayLike) -> Floats:
+    """Returns `labels` as floats, one per raw score.
+
+    Raises:
+        DataError: for scores that are not finite, labels other than 0 and 1, or more of the ones than of the others.
+    """
     truth = np.asarray(labels, dtype=np.float64)
     if raw.shape != truth.shape or not np.isfinite(raw).all() or not np.isin(truth, (0.0, 1.0)).all():
-        raise _unfit(f"{raw.size} scores and {truth.size} labels, not all of them finite scores and labels 0 or 1")
-    return _named(kind, CURVES).fit(raw, truth)
+        raise unfit(f"{raw.size} scores and {truth.size} labels, not all of them finite scores and labels 0 or 1")
+    return truth
 
 
 def calibrator_from_json(fields: Mapping[str, Any]) -> Calibrator:
@@ -201,10 +208,15 @@ def calibrator_from_json(fields: Mapping[str, Any]) -> Calibrator:
     """
     kinds: dict[str, type[Calibrator]] = {**CURVES, **_LINKS}
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
-    return _named(fields["kind"], kinds)(**values)
+    return named(fields["kind"], kinds)(**values)
 
 
-def _named(kind: str, kinds: Mapping[str, T]) -> T:
+def named(kind: str, kinds: Mapping[str, T]) -> T:
+    """Returns the entry of `kind`.
+
+    Raises:
+        SettingsError: for a kind that does not exist, with the nearest that does.
+    """
     if kind not in kinds:
         raise SettingsError(where="calibration", found=f"no kind {kind!r}", action=did_you_mean(kind, kinds))
     return kinds[kind]
@@ -217,14 +229,14 @@ def _by_kind(union: Any) -> dict[str, Any]:
 def _require_classes(labels: Floats) -> None:
     ones = int(labels.sum())
     if ones in (0, len(labels)):
-        raise _unfit(f"{len(labels)} labels, {ones} of them 1: one class only")
+        raise unfit(f"{len(labels)} labels, {ones} of them 1: one class only")
 
 
 def _require_overlap(raw: Floats, labels: Floats) -> None:
     _require_classes(labels)
     positive, negative = raw[labels == 1], raw[labels == 0]
     if negative.max() <= positive.min() or positive.max() <= negative.min():
-        raise _unfit("the raw scores are all alike or separate the classes, as when a feature knows the label")
+        raise unfit("the raw scores are all alike or separate the classes, as when a feature knows the label")
 
 
 def _likeliest(score: Floats, labels: Floats) -> tuple[float, float]:
@@ -246,7 +258,7 @@ def _likeliest(score: Floats, labels: Floats) -> tuple[float, float]:
 
     found = minimize(loss, np.zeros(2), method="trust-exact", jac=gradient, hess=hessian, options={"gtol": 1e-10})
     if not np.abs(gradient(found.x)).max() < 1e-6:
-        raise _unfit(f"no likeliest curve was found: {found.message}")
+        raise unfit(f"no likeliest curve was found: {found.message}")
     return float(found.x[0]), float(found.x[1])
 
 
@@ -255,7 +267,8 @@ def _open_unit(chances: Floats) -> Floats:
     return np.clip(chances, np.finfo(np.float64).tiny, np.nextafter(1.0, 0.0))
 
 
-def _unfit(found: str) -> DataError:
+def unfit(found: str) -> DataError:
+    """Returns the refusal of rows in which `found` allows no curve."""
     return DataError(
         where="calibration", found=found, action="look at the calibration dates' labels, or choose calibration=none"
     )

@@ -150,12 +150,25 @@ def test_isotonic_never_swaps_two_rows_however_near(rows: tuple[Floats, Floats],
     assert scores[-1] < 1
 
 
-@given(rising_rows(), st.sets(st.integers(-10_000_000, 10_000_000), max_size=40))
-def test_isotonic_scores_tell_apart_what_raw_scores_tell_apart(rows: tuple[Floats, Floats], grid: set[int]) -> None:
-    # 1e-8 of a knots' range of 11 between neighbours, also on flat steps and up to nine half ranges outside.
-    raw = np.sort([1.1e-7 * step * scale for step in grid - {0} for scale in (1, 50)])
-    distinct = raw[np.diff(raw, prepend=-np.inf) > 1e-7]
-    assert (np.diff(isotonic(*rows).scores(distinct)) > 0).all()
+@pytest.mark.parametrize(
+    "fitted",
+    [
+        Isotonic(knots=(-5.0, 0.75, 2.0), chances=(1 / 42, 14 / 41, 14 / 41)),
+        Isotonic(knots=(-4.5, 1.125, 2.0), chances=(71 / 241, 10 / 11, 10 / 11)),
+    ],
+)
+def test_isotonic_never_swaps_rows_at_a_knot_that_a_line_overshoots_by_a_rounding_error(fitted: Isotonic) -> None:
+    knot = fitted.knots[1]
+    near: Floats = knot - 2.0**-53 * np.arange(32.0, -1.0, -1.0)
+    assert (np.interp(near, fitted.knots, fitted.chances) > fitted.chances[1]).any()
+    assert (np.diff(fitted.scores(near)) >= 0).all()
+
+
+@given(rising_rows(), st.integers(-55, 55))
+def test_isotonic_scores_tell_apart_what_raw_scores_tell_apart(rows: tuple[Floats, Floats], start: int) -> None:
+    # Neighbours 1e-8 of the knots' range (11) apart, also on flat steps and up to nine half ranges outside.
+    raw: Floats = start + 1.1e-7 * np.arange(20.0)
+    assert (np.diff(isotonic(*rows).scores(raw)) > 0).all()
 
 
 @pytest.mark.parametrize("spread", [1e-3, 1.0, 1e3])
