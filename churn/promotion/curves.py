@@ -222,8 +222,7 @@ def _farthest(points: Floats, start: int, end: int) -> list[tuple[float, int, in
     if not len(inner):
         return []
     dx, dy = points[end] - points[start]
-    length = math.hypot(dx, dy) or 1.0  # points that are all one lie on any line
-    off = np.abs(dx * (inner[:, 1] - points[start, 1]) - dy * (inner[:, 0] - points[start, 0])) / length
+    off = np.abs(dx * (inner[:, 1] - points[start, 1]) - dy * (inner[:, 0] - points[start, 0])) / math.hypot(dx, dy)
     place = int(off.argmax())
     return [(-float(off[place]), start + 1 + place, start, end)] if off[place] > _STRAIGHT else []
 
