@@ -25,7 +25,8 @@ from churn.settings import TrainStage
 from churn.stores.lake import fingerprint
 from churn.stores.remembered import made_once
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
-from churn.training.calibration import Calibrator, Choice, Exponential, Plain, choose_calibrator
+from churn.training.calibration import Calibrator, Exponential, Plain
+from churn.training.calibration_choice import AUTO, Choice, choose_calibrator
 from churn.training.encoding import Encoding, Floats
 from churn.training.fit import Binned, Trees
 from churn.training.learn import Learned, Positions, learn
@@ -59,12 +60,15 @@ class TestedFold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What was made of some rows: the model, how its scores are calibrated, its folds, the scores of the test rows."""
+    """What was made of some rows.
+
+    The model, how its calibration was chosen (None: a regression has none), its folds, the scores of the test rows.
+    """
 
     parts: Parts
     learned: Learned
     scorer: Scorer
-    choice: Choice
+    choice: Choice | None
     folds: tuple[TestedFold, ...]
     scores: Floats
     lineage: dict[str, Any]
@@ -95,8 +99,8 @@ def make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Made:
     encoding = Encoding.learn(doors.dataset.features, parts.train.features)
     learned = _learn(doors, parts, encoding)
     scorer = Scorer(encoding=encoding, trees=Trees.load(learned.text), calibrator=Plain(), num_threads=threads)
-    choice = _calibrate(doors, parts.calibration, scorer)
-    scorer = replace(scorer, calibrator=choice.calibrator)
+    choice = _choice(doors, parts.calibration, scorer)
+    scorer = replace(scorer, calibrator=choice.calibrator if choice else _link(doors))
     return Made(
         parts=parts,
         learned=learned,
@@ -161,16 +165,20 @@ def _binned(doors: Doors, parts: Parts, encoding: Encoding, *, matrix: Floats) -
     return Binned.from_bytes(content, encoding=encoding, settings=settings.model, task=task)
 
 
-def _calibrate(doors: Doors, rows: Labelled, scorer: Scorer) -> Choice:
+def _choice(doors: Doors, rows: Labelled, scorer: Scorer) -> Choice | None:
+    if doors.dataset.task == "regression":
+        return None
     kind = doors.settings.stage_as(TrainStage).calibration
-    if doors.dataset.task == "binary":
-        return choose_calibrator(kind, scorer.raw_scores(rows.features), rows.labels, rows.customers)
-    if kind not in {"auto", "none"}:
+    return choose_calibrator(kind, scorer.raw_scores(rows.features), rows.labels, customers=rows.customers)
+
+
+def _link(doors: Doors) -> Plain | Exponential:
+    kind = doors.settings.stage_as(TrainStage).calibration
+    if kind not in {AUTO, "none"}:
         raise SettingsError(
             where="stage.calibration", found=f"{kind} for a regression", action="set it to auto or none"
         )
-    link = Plain() if doors.settings.model.objective_of("regression") == "regression" else Exponential()
-    return Choice(calibrator=link, kind=link.kind, n=len(rows.labels), trials=())
+    return Plain() if doors.settings.model.objective_of("regression") == "regression" else Exponential()
 
 
 def _judged(parts: Parts, learned: Learned, scorer: Scorer, *, task: Task) -> Iterator[TestedFold]:

@@ -58,6 +58,14 @@ class RegistrySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """STUB"""
+
+    name: str | None
+    fail_fast: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
     """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry."""
 
@@ -212,6 +220,7 @@ class Settings:
     root: Path
     resources: Resources
     registry: RegistrySettings
+    sweep: SweepSettings
     dataset: DatasetSettings
     model: ModelSettings
     split: Annotated[SplitPlan, Field(discriminator="kind")]

@@ -62,6 +62,19 @@ class Reliability:
     bins: tuple[Bin, ...]
 
     @property
+    def gap(self) -> float:
+        """Mean absolute gap between score and observation, each bin by its rows: the expected calibration error.
+
+        Against outcomes it is biased upward, most for good models: chance alone makes gaps.
+
+        >>> low = Bin(mean_score=0.1, observed=0.2, interval=None, n=30)
+        >>> high = Bin(mean_score=0.6, observed=0.6, interval=None, n=10)
+        >>> round(Reliability(bins=(low, high)).gap, 4)
+        0.075
+        """
+        return sum(each.n * abs(each.mean_score - each.observed) for each in self.bins) / self.n
+
+    @property
     def n(self) -> int:
         """Rows in all bins."""
         return sum(group.n for group in self.bins)

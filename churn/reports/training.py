@@ -56,12 +56,13 @@ class Fold:
 class CalibrationTrial:
     """One kind of calibration that was tried out of fold.
 
-    `brier` is its Brier score (0 best), `gain` how much lower that is than without calibration, with a 95 % interval;
-    both None for the kind that is compared with. `decision` is "chosen" or says why not.
+    `brier` is its Brier score (0 best; None: it could not be fitted), `gain` how much lower that is than the best
+    simpler kind's, with a 95 % interval; both None for the kind that is compared with. `decision` is "chosen" or says
+    why not.
     """
 
     kind: str
-    brier: float
+    brier: float | None
     gain: float | None
     interval: tuple[float, float] | None
     decision: str
@@ -269,11 +270,11 @@ def _calibration(trials: tuple[CalibrationTrial, ...]) -> Section:
         if trial.gain is not None
     )
     reading = (
-        "Right of the dashed line the probabilities come closer to what happened than without calibration; an interval "
-        "that holds the line shows no gain."
+        "Right of the dashed line the probabilities come closer to what happened than by the best simpler kind; an "
+        "interval that holds the line shows no gain."
     )
     decisions = "; ".join(f"{trial.kind}: {trial.decision}" for trial in trials)
-    axis = _axis_of("Brier score gained against none", rows, 0.0)
+    axis = _axis_of("Brier score gained over the best simpler kind", rows, 0.0)
     chart = interval_chart(Alt(name=heading, shows=f"{decisions}."), rows, axis=axis, reference=0.0) if rows else None
     header = ("Calibration", "Brier score, out of fold", "Gain", "95 % from", "95 % to", "Decision", "Rows (n)")
     return Section(
@@ -287,7 +288,8 @@ def _calibration(trials: tuple[CalibrationTrial, ...]) -> Section:
 def _row_of_trial(trial: CalibrationTrial) -> tuple[str, ...]:
     gain = "" if trial.gain is None else f"{trial.gain:+.5f}"
     low, high = (f"{end:+.5f}" for end in trial.interval) if trial.interval else ("", "")
-    return trial.kind, f"{trial.brier:.5f}", gain, low, high, trial.decision, f"{trial.n:,}"
+    brier = "" if trial.brier is None else f"{trial.brier:.5f}"
+    return trial.kind, brier, gain, low, high, trial.decision, f"{trial.n:,}"
 
 
 def _importance(importance: Mapping[str, float]) -> Section:

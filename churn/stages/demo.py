@@ -68,18 +68,18 @@ def _against_truth(doors: Doors, bundle: Bundle, day: date) -> dict[str, str]:
     import numpy as np
 
     from churn.labelled import read_labelled
-    from churn.promotion.curves import calibration_error
+    from churn.promotion.curves import predicted_against_observed
     from churn.promotion.metrics import auc
 
     part = Part.from_json(bundle.lineage["parts"]["test"])
     rows = read_labelled(doors, part, known_at=day)
     truth = np.concatenate([_truth(doors, test, rows) for test in part.dates])
     scores = bundle.scorer(num_threads=doors.settings.resources.threads).scores(rows.features)
-    n = f"20 groups of score, n = {len(truth):,}"
+    gaps = [predicted_against_observed(what, scores, bins=20).gap for what in (truth, rows.labels)]
     return {
         "best achievable AUC": f"{auc(rows.labels, truth).figure:.4f} on the same rows (the true probabilities)",
-        "calibration error": f"{calibration_error(scores, truth):.4f} against the true probabilities, "
-        f"{calibration_error(scores, rows.labels):.4f} against the outcomes ({n})",
+        "calibration error": f"{gaps[0]:.4f} against the true probabilities, {gaps[1]:.4f} against the outcomes "
+        f"(mean over 20 groups of score, n = {len(truth):,})",
     }
 
 

@@ -130,13 +130,14 @@ def _candidate(settings: Settings, bundle: Bundle, *, made_from: str) -> Candida
 
 def _outcome(doors: Doors, made: Made, bundle: Bundle, *, version: int, warnings: tuple[str, ...]) -> Outcome:
     dataset, split, found = doors.settings.dataset, made.parts.split, bundle.metrics
+    curve = made.scorer.calibrator.kind
     return Outcome(
         headline=f"train {dataset.name}: registered version {version} of {dataset.model_name}",
         figures={
             **({"warning": "; ".join(warnings)} if warnings else {}),
             "trained on": f"{found['rows_train']:,} rows of {len(split.train.dates)} dates to {split.train.dates[-1]}",
             "trees": _trees(doors, made),
-            "calibrated on": f"{found['rows_calibration']:,} rows of {_spelled(split.calibration)}: {made.choice.kind}",
+            "calibrated on": f"{found['rows_calibration']:,} rows of {_spelled(split.calibration)}: {curve}",
             "left out": f"{len(split.left_out)} dates whose label windows reach into a later part",
             "tested on": f"{found['rows_test']:,} rows of {_spelled(split.test)}, not learned from",
             **_figures(found),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-import churn.datasets
-import churn.doors
+from churn import datasets, doors
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
 from churn.training.calibration import Exponential, Plain
@@ -53,8 +53,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     text = (HERE / "conf" / "dataset" / "subscription.yaml").read_text()
     own = text.replace("name: subscription", "name: minutes").replace("churn-predictor", "minutes")
     (tmp_path / "conf" / "dataset" / "minutes.yaml").write_text(own)
-    monkeypatch.setattr(churn.datasets, "__path__", [*churn.datasets.__path__, str(tmp_path / "datasets")])
-    monkeypatch.setattr(churn.doors, "SQL", tmp_path / "sql")
+    monkeypatch.setattr(datasets, "__path__", [*datasets.__path__, str(tmp_path / "datasets")])
+    monkeypatch.setattr(doors, "SQL", tmp_path / "sql")
     return ("--config-dir", str(tmp_path / "conf"), "dataset=minutes")
 
 
@@ -76,7 +76,7 @@ def test_a_regression_trains_and_scores_better_than_the_mean(
     assert "auc_test" not in made.metrics
     assert f"RMSE               {made.metrics['rmse_test']:.4g}" in ran.out
     registry = Registry(folder=root / "mlflow", uri=None, model="minutes", experiment="churn-prediction")
-    registry.set_champion(1, since=__import__("datetime").date(2025, 8, 10))
+    registry.set_champion(1, since=date(2025, 8, 10))
     done(*place, "stage=features", "date=2025-08-20", *FAST, root=root)
     done(*place, "stage=score", "date=2025-08-20", *FAST, root=root)
     scores = pl.read_parquet(root / "predictions" / "minutes" / "date=2025-08-20" / "scores.parquet")
@@ -84,7 +84,9 @@ def test_a_regression_trains_and_scores_better_than_the_mean(
     np.testing.assert_array_equal(scores["minutes_30d"], link.scores(scores["raw_score"].to_numpy()))
 
 
-def test_a_curve_for_probabilities_is_refused_for_a_regression(place: tuple[str, ...], raw: Path, tmp_path: Path) -> None:
+def test_a_curve_for_probabilities_is_refused_for_a_regression(
+    place: tuple[str, ...], raw: Path, tmp_path: Path
+) -> None:
     root = Path(shutil.copytree(raw, tmp_path / "lake"))
     ran = churn(*place, "stage=train", f"date={TRAINED}", "stage.calibration=platt", *FAST, root=root)
     assert ran.code == 2

@@ -7,8 +7,11 @@ import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
+from churn.training.split import Part
 from tests.command import FAST, TRAINED, churn, done
 
 TRAIN = ("stage=train", f"date={TRAINED}", *FAST)
@@ -34,19 +37,32 @@ def test_a_retraining_from_scratch_gives_the_same_model_text(business: Path, tak
     assert bundle(root, 1).to_files() == bundle(business, 1).to_files()
 
 
+def parts(root: Path, version: int) -> dict[str, Part]:
+    fields = bundle(root, version).lineage["parts"]
+    inside = fields["inside_train"]
+    return {name: Part.from_json(fields[name]) for name in ("train", "calibration", "test")} | {
+        f"{name} {side}": Part.from_json(fold[side]) for name, fold in inside.items() for side in ("train", "test")
+    }
+
+
 def test_no_label_window_reaches_past_the_day_of_training_or_into_a_later_part(business: Path) -> None:
-    dates = bundle(business, 1).lineage["dates"]
-    train, calibration, test = ([date.fromisoformat(day) for day in dates[p]] for p in ("train", "calibration", "test"))
+    found = {name: part.dates for name, part in parts(business, 1).items()}
     horizon = timedelta(days=30)
-    assert max(train) + horizon <= min(calibration)
-    assert max(calibration) + horizon <= min(test)
-    assert max(test) + horizon <= date.fromisoformat(TRAINED)
+    assert max(found["train"]) + horizon <= min(found["calibration"])
+    assert max(found["calibration"]) + horizon <= min(found["test"])
+    assert max(found["test"]) + horizon <= date.fromisoformat(TRAINED)
+    assert set(found) == {"train", "calibration", "test"} | {
+        f"{fold} {side}" for fold in ("validation", "fold 1") for side in ("train", "test")
+    }
+    for fold in ("validation", "fold 1"):
+        assert max(found[f"{fold} train"]) + horizon <= min(found[f"{fold} test"])
+        assert {*found[f"{fold} train"], *found[f"{fold} test"]} <= {*found["train"]}
 
 
 def test_the_bundle_names_what_it_was_made_from(business: Path) -> None:
     lineage = bundle(business, 1).lineage
-    for part in ("train", "calibration", "test"):
-        for day in lineage["dates"][part]:
+    for part in parts(business, 1).values():
+        for day in part.dates:
             assert len(lineage["inputs"][f"features/subscription/date={day}"]) == 64
             assert len(lineage["inputs"][f"labels/{day}"]) == 64
     assert lineage["model"]["num_iterations"] == 60
@@ -56,6 +72,9 @@ def test_the_metrics_say_n_and_interval(business: Path) -> None:
     metrics = bundle(business, 1).metrics
     assert metrics["rows_test"] == 1500
     assert 0.6 < metrics["auc_test_low"] < metrics["auc_test"] < metrics["auc_test_high"] < 0.95
+    assert (metrics["cv_folds"], metrics["cv_rows"]) == (1, 1500)
+    assert 0.6 < metrics["cv_auc_mean"] < 0.95
+    assert 1 <= metrics["trees"] <= 60
     assert all(math.isfinite(figure) for figure in metrics.values())
 
 
@@ -72,7 +91,8 @@ def test_a_label_that_is_not_ripe_is_refused(lake: Path) -> None:
 def test_too_little_history_is_refused_with_what_is_needed(lake: Path) -> None:
     ran = churn("stage=train", "date=2025-05-05", root=lake)
     assert ran.code == 3
-    assert "build features for at least 3 dates" in ran.err
+    assert "build features for at least 4 dates" in ran.err
+    assert "split.validation_dates=0" in ran.err
 
 
 def test_a_date_before_any_history_is_refused(lake: Path) -> None:
@@ -100,10 +120,61 @@ def test_without_a_date_training_is_as_of_the_newest_raw_day(lake: Path) -> None
     ran = churn("-m", "stage=train", "model.num_iterations=5,6", root=lake)
     assert ran.code == 0, ran.err
     assert registry(lake).newest() == 3
-    assert bundle(lake, 3).lineage["dates"]["test"] == ["2025-07-22"]
+    assert [str(day) for day in parts(lake, 3)["test"].dates] == ["2025-07-22"]
 
 
 def test_a_label_whose_window_the_raw_days_do_not_fill_is_refused(lake: Path) -> None:
     ran = churn("stage=train", "date=2025-12-01", "stage.dates=2025-05-10..2025-08-10/1mo", *FAST, root=lake)
     assert ran.code == 3
     assert "labels subscription 2025-08-10: its window ends on 2025-09-08 and the raw days on 2025-08-20" in ran.err
+
+
+def test_by_hash_no_customer_is_in_two_parts_on_any_date(lake: Path) -> None:
+    ran = done(*TRAIN, "split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo", root=lake)
+    made, metrics = parts(lake, 2), bundle(lake, 2).metrics
+    assert all([str(day) for day in part.dates] == ["2025-05-11", "2025-06-11", "2025-07-11"] for part in made.values())
+    held = [set(made[name].buckets or ()) for name in ("train", "calibration", "test")]
+    assert [len(one) for one in held] == [70, 10, 20]
+    assert metrics["rows_train"] + metrics["rows_calibration"] + metrics["rows_test"] == 4500
+    assert metrics["rows_test"] / 4500 == pytest.approx(0.2, abs=0.02)
+    assert metrics["cv_folds"] == 5
+    assert metrics["cv_rows"] == metrics["rows_train"]
+    assert metrics["cv_auc_std"] > 0
+    assert "20 % of the customers" in ran.out
+
+
+def test_split_by_time_customers_can_be_kept_apart(lake: Path) -> None:
+    shares = "split.shares={validation: 20, calibration: 20, test: 20}"
+    done(*TRAIN, shares, "split.folds=2", "model.min_data_in_leaf=20", root=lake)
+    made = parts(lake, 2)
+    held = [set(made[name].buckets or ()) for name in ("train", "calibration", "test")]
+    assert not held[0] & held[1] | held[0] & held[2] | held[1] & held[2]
+    assert bundle(lake, 2).metrics["rows_test"] < 400
+
+
+def test_a_challenger_of_other_customers_is_compared_and_one_that_the_champion_knows_is_not(lake: Path) -> None:
+    hashed = ("split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")
+    done(*TRAIN, *hashed, root=lake)
+    ran = churn("stage=promote", f"date={TRAINED}", root=lake)  # the champion learned of all customers by time
+    assert ran.code == 3
+    assert "the champion (version 1) learned labels of the test dates 2025-05-11, 2025-06-11, 2025-07-11" in ran.err
+
+
+def test_a_weight_of_label_1_beside_a_calibration_is_told(lake: Path) -> None:
+    ran = done(*TRAIN, "model.scale_pos_weight=3.0", root=lake)
+    told = (
+        "model.scale_pos_weight=3 moves the scores away from probabilities, and stage.calibration=auto moves them back"
+    )
+    assert told in ran.out
+    assert told in ran.err
+    ran = done(*TRAIN, "model.scale_pos_weight=3.0", "stage.calibration=none", root=lake)
+    assert "stage.calibration=none leaves them there: the published scores are none" in ran.out
+
+
+def test_without_a_validation_all_trees_are_grown(lake: Path) -> None:
+    ran = done(*TRAIN, "split.validation_dates=0", "split.folds=0", root=lake)
+    metrics = bundle(lake, 2).metrics
+    assert metrics["trees"] == 60
+    assert "cv_folds" not in metrics
+    assert "60 as set" in ran.out
+    assert "no fold" in ran.out
