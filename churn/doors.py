@@ -108,8 +108,11 @@ class Doors:
         It stands among a partition's inputs, so that a changed formula makes what it computed stale; the sources
         themselves are kept in the lake under that fingerprint, so that a night can be walked back to its code.
         """
-        own = (f"datasets/{self.dataset.name}.py", "stores/sql.py", "stores/duck.py", "stores/parquet.py")
-        return self.lake.keep_texts(self.texts(*rooms, *own))
+        from churn import datasets
+
+        declaration = datasets.source(self.dataset.name)
+        shared = self.texts(*rooms, "stores/sql.py", "stores/duck.py", "stores/parquet.py")
+        return self.lake.keep_texts(shared | {f"churn/datasets/{declaration.name}": declaration.read_text()})
 
     def texts(self, *parts: str) -> dict[str, str]:
         """Returns the sources of some rooms and files of the package, by path."""

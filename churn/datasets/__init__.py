@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from pathlib import Path
 
 from churn.datasets.dataset import Dataset
 from churn.errors import SettingsError, did_you_mean
@@ -20,3 +21,8 @@ def load(name: str) -> Dataset:
         raise SettingsError(where=f"dataset={name}", found="no such dataset", action=did_you_mean(name, names))
     found: Dataset = importlib.import_module(f"{__name__}.{name}").DATASET
     return found
+
+
+def source(name: str) -> Path:
+    """Returns the file that declares a dataset."""
+    return Path(str(importlib.import_module(f"{__name__}.{name}").__file__))
