@@ -6,9 +6,12 @@ test rows are also the reference that percentiles and drift are measured against
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import churn
@@ -18,20 +21,21 @@ from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
 from churn.nights import FEATURE_CODE
 from churn.raw_days import RawDays, bring
-from churn.reports.outcome import Outcome
-from churn.settings import Settings, TrainStage
+from churn.reports.outcome import Outcome, Trial
+from churn.settings import Settings, TrainStage, composed
 from churn.stages import features
 from churn.stores.lake import fingerprint
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from churn.stores.registry import Candidate
+    from churn.stores.runs import Candidate
     from churn.training.bundle import Bundle
     from churn.training.scorer import Scorer
     from churn.training.split import Split
 
 log = logging.getLogger(__name__)
+_LEAVES = "leaves"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +55,9 @@ class Parts:
 def run(settings: Settings) -> Outcome:
     """Registers a candidate trained with what was known at `date`, unless the same one is registered already."""
     doors = Doors(settings)
-    split = prepare(doors)
-    with doors.lake.lock(doors.partition("training")):
+    with doors.lake.lock(doors.partition("preparation"), wait=True):  # trials of a sweep need the same features
+        split = prepare(doors)
+    with doors.lake.lock(doors.partition("training"), shared=True):  # trials train at once, and nothing is pruned
         return _train(doors, split)
 
 
@@ -72,7 +77,7 @@ def _train(doors: Doors, split: Split) -> Outcome:
     version = doors.registry.trained_from(made_from)
     if version is not None:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
-        return Outcome(headline=headline)
+        return Outcome(headline=headline, trial=_trial(doors.registry.metrics(version), version=version))
     log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train))
     bundle = _make(doors, parts, lineage)
     version = doors.registry.register(_candidate(settings, bundle, made_from=made_from))
@@ -186,21 +191,50 @@ def _reference(doors: Doors, test: Labelled, scores: npt.NDArray[Any]) -> bytes:
 
 
 def _candidate(settings: Settings, bundle: Bundle, *, made_from: str) -> Candidate:
-    from churn.stores.registry import Candidate
+    from churn.stores.git import commit
+    from churn.stores.runs import Candidate
     from churn.training.fit import Trees
 
-    stage = settings.stage_as(TrainStage)
-    dates = bundle.lineage["dates"]
+    stage, lineage, checkout = settings.stage_as(TrainStage), bundle.lineage, commit(Path(churn.__file__).parent)
     parameters = {f"model.{name}": str(value) for name, value in asdict(settings.model).items()}
+    tags = {"churn.data": fingerprint(lineage["inputs"]), "churn.settings": fingerprint(asdict(settings.model))}
     return Candidate(
         fingerprint=made_from,
         bundle=bundle.fingerprint,
         run_name=stage.run_name,
         files=bundle.to_files(),
+        artifacts=_artifacts(settings, bundle),
         booster=Trees.load(bundle.model_text).booster,
         inputs=bundle.encoding.features,
-        parameters=parameters | {f"dates.{part}": " ".join(days) for part, days in dates.items()},
-        metrics=bundle.metrics,
+        example=bundle.example,
+        parameters=parameters | {f"dates.{part}": " ".join(days) for part, days in lineage["dates"].items()},
+        metrics=bundle.metrics | {_LEAVES: bundle.leaves},
+        tags=tags | ({"mlflow.source.git.commit": checkout} if checkout else {}),
+        sweep=settings.sweep.name,
+    )
+
+
+def _artifacts(settings: Settings, bundle: Bundle) -> dict[str, bytes]:
+    read = {name: content for name, content in bundle.lineage["inputs"].items() if name.startswith("features/")}
+    contents: dict[str, Any] = {
+        "settings.json": composed(settings),
+        "features.json": {"columns": bundle.encoding.features, "versions": read},
+        "data_dictionary.json": [asdict(entry) for entry in bundle.dictionary],
+    }
+    return {name: json.dumps(content, indent=1, ensure_ascii=False).encode() for name, content in contents.items()}
+
+
+def _trial(metrics: Mapping[str, float], *, version: int) -> Trial:
+    low, high = metrics["auc_test_low"], metrics["auc_test_high"]
+    return Trial(
+        objective="auc_test",
+        figure=metrics["auc_test"],
+        standard_error=(high - low) / (2 * 1.959964),
+        interval=(low, high),
+        n=int(metrics["rows_test"]),
+        leaves=int(metrics[_LEAVES]),
+        version=version,
+        greater_is_better=True,
     )
 
 
@@ -217,4 +251,5 @@ def _outcome(doors: Doors, bundle: Bundle, split: Split, *, version: int) -> Out
             "average precision": f"{found['average_precision_test']:.4f} (base rate {found['base_rate_test']:.4f})",
             "next": doors.command("promote", doors.day),
         },
+        trial=_trial(found | {_LEAVES: bundle.leaves}, version=version),
     )
