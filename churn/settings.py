@@ -59,7 +59,7 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSettings:
-    """Whether the first trial that fails ends a sweep; `name` comes from the command line alone, None of a single run."""
+    """Whether the first trial that fails ends a sweep; `name` is the command line's to give, None of a single run."""
 
     name: str | None
     fail_fast: bool
