@@ -10,28 +10,45 @@ import ast
 import importlib
 import logging
 import os
+import re
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean
+from churn.journal import start_journal
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from churn.reports.outcome import Outcome, Trial
     from churn.settings import Settings
+    from churn.sweep import Record
 
 HERE = Path(__file__).parent
 CONF = HERE.parent / "conf"
 # Gravest first: what a sweep of several jobs exits with.
 _GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
+_SWEEP_WORDS = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
+# Optuna would minimise, and give up at the first trial that fails.
+_OPTUNA = {"hydra.sweeper.direction": "maximize", "hydra.sweeper.max_failure_rate": "1.0"}
 log = logging.getLogger("churn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """How one job ended; of a job that stopped the error's first line, of one that could be parsed its settings."""
+
+    code: ExitCode
+    error: str | None = None
+    trial: Trial | None = None
+    settings: dict[str, Any] | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -40,20 +57,118 @@ def main(arguments: list[str]) -> int:
         print(help_text())  # noqa: T201 - help is for standard output
         return ExitCode.OK
     os.umask(0o027)
-    sys.argv = ["churn", *arguments]  # where Hydra reads them
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
-    codes: list[ExitCode] = []
     try:
-        with tempfile.TemporaryDirectory() as folder:  # Hydra writes a sweep's settings down, secrets and all
-            sys.argv += [f"hydra.sweep.dir={folder}"] if {"-m", "--multirun"} & set(arguments) else []
-            _compose_and_run(codes)
+        if _SWEEP_WORDS & set(arguments):
+            return _sweep(arguments)
+        ended: list[_Ended] = []
+        sys.argv = ["churn", *arguments]  # where Hydra reads them
+        _hydra(lambda config: ended.append(_run(config)), conf=CONF)
+        return min((one.code for one in ended), default=ExitCode.OK)
     except ChurnError as error:
         _complain(error)
-        codes.append(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         print("stopped; whatever was published is whole", file=sys.stderr)  # noqa: T201
         return 130
+
+
+def trial(config: DictConfig) -> float | None:
+    """Runs one job of a sweep, in whatever process, and returns its objective for a sweeper that maximises."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    from churn import sweep
+    from churn.reports.trials import TrialEnd, loss
+
+    job = HydraConfig.get()
+    folder, number, overrides = Path(job.sweep.dir), int(job.job.num), tuple(job.overrides.task)
+    sweep.begin(folder, number, overrides=overrides, stage=job.runtime.choices["stage"])
+    started = time.perf_counter()
+    skipped = OmegaConf.select(config, "sweep.fail_fast") is True and sweep.has_failed(folder)
+    ended = _Ended(code=ExitCode.OK, error="another trial failed (sweep.fail_fast)") if skipped else _run(config)
+    end = TrialEnd(
+        number=number,
+        overrides=overrides,
+        state="skipped" if skipped else "failed" if ended.error else "finished",
+        code=ended.code,
+        error=ended.error,
+        seconds=time.perf_counter() - started,
+        trial=ended.trial,
+    )
+    sweep.finish(folder, sweep.Record(end=end, stage=job.runtime.choices["stage"], settings=ended.settings))
+    return -loss(ended.trial) if ended.trial else None
+
+
+def _sweep(arguments: list[str]) -> int:
+    """Runs the jobs of a sweep, one by one or several at once, and returns the gravest of their exit codes."""
+    from hydra._internal.utils import get_args
+
+    from churn import sweep
+
+    asked = get_args(arguments)
+    with tempfile.TemporaryDirectory(prefix=time.strftime("%Y%m%dT%H%M%S-", time.gmtime())) as name:
+        folder = Path(name)  # Hydra writes a sweep's settings down, secrets and all
+        sys.argv = ["churn", *asked.overrides, *_sweeper_overrides(asked.overrides, folder)]
+        sys.argv += [one for one in arguments if one not in asked.overrides] + sweep.freeze(
+            folder, CONF, config_dir=asked.config_dir
+        )
+        broken: Exception | KeyboardInterrupt | None = None
+        try:
+            _hydra(trial, conf=folder / "conf")
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - first what has run until now is told
+            broken = error
+        is_lost = not isinstance(broken, ChurnError | KeyboardInterrupt | None)
+        found = sweep.records(folder, planned=_planned(asked.overrides) if is_lost else ())
+    codes = _conclude(found, name=folder.name, config_dir=asked.config_dir, broken=broken)
     return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
+
+
+def _sweeper_overrides(overrides: Sequence[str], folder: Path) -> list[str]:
+    known = {override.partition("=")[0] for override in overrides}
+    ours = _OPTUNA if "hydra/sweeper=optuna" in overrides else {}
+    return [f"hydra.sweep.dir='{folder}'", *(f"{key}={text}" for key, text in ours.items() if key not in known)]
+
+
+def _planned(overrides: Sequence[str]) -> list[list[str]]:
+    """Returns the overrides of each job of Hydra's own sweeper; of another, whose jobs follow from each other, none."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    if any(override.startswith("hydra/sweeper=") for override in overrides):
+        return []
+    own = [override for override in overrides if not override.startswith("hydra")]
+    (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(own), None)
+    return jobs
+
+
+def _conclude(
+    found: Sequence[Record], *, name: str, config_dir: str | None, broken: BaseException | None
+) -> list[ExitCode]:
+    from churn import sweep
+
+    codes = [ExitCode(record.end.code) for record in found]
+    for end in (record.end for record in found if record.end.state == "died"):
+        print(f"bug in trial {end.number} ({' '.join(end.overrides)}): {end.error}", file=sys.stderr)  # noqa: T201
+    try:
+        flags = ["--config-dir", config_dir] if config_dir else []
+        sweep.conclude(found, name=name, flags=flags, interrupted=isinstance(broken, KeyboardInterrupt))
+    except ChurnError as error:
+        _complain(error)
+        codes.append(error.exit_code)
+    return codes + _of_broken(broken, codes)
+
+
+def _of_broken(broken: BaseException | None, codes: Iterable[ExitCode]) -> list[ExitCode]:
+    """Says why a sweep broke off; a sweeper that found no trial to choose from adds nothing to why those failed."""
+    if isinstance(broken, ChurnError) and any(codes):
+        return []
+    if isinstance(broken, ChurnError | KeyboardInterrupt):
+        raise broken
+    if broken is None:
+        return []
+    print(f"bug in the sweep: {type(broken).__name__}: {broken}", file=sys.stderr)  # noqa: T201
+    return [ExitCode.BUG]
 
 
 def help_text() -> str:
@@ -86,52 +201,50 @@ def _first_line(path: Path) -> str:
     return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
 
 
-def _compose_and_run(codes: list[ExitCode]) -> None:
+def _hydra(job: Callable[[DictConfig], Any], *, conf: Path) -> None:
     import hydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    def job(config: DictConfig) -> None:
-        codes.append(_run(config))
-
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(job)()
+        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)()
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise _explained(error) from error
 
 
-def _run(config: DictConfig) -> ExitCode:
+def _run(config: DictConfig) -> _Ended:
     try:
-        settings = _settings(config)
+        settings, raw = _settings(config)
     except ChurnError as error:
         _complain(error)
-        return error.exit_code
+        return _Ended(code=error.exit_code, error=_first(str(error)))
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.resources.threads))
-    journal = _start_journal(settings)
+    journal = start_journal(settings.root / "logs" / f"{settings.run}.log")
     try:
-        return _run_stage(settings)
+        outcome = _run_stage(settings)
+        return _Ended(code=outcome.code, trial=outcome.trial, settings=raw)
     except ChurnError as error:
         log.debug("stopped", exc_info=True)
         _complain(error, journal)
-        return error.exit_code
-    except Exception:  # the one place where our bug becomes exit code 1
+        return _Ended(code=error.exit_code, error=_first(str(error)), settings=raw)
+    except Exception as error:  # the one place where our bug becomes exit code 1
         log.debug("bug", exc_info=True)
         _complain_bug(settings.stage.name, journal)
-        return ExitCode.BUG
+        return _Ended(code=ExitCode.BUG, error=_first(f"{type(error).__name__}: {error}"), settings=raw)
 
 
-def _run_stage(settings: Settings) -> ExitCode:
+def _run_stage(settings: Settings) -> Outcome:
     from churn.reports.outcome import show
 
-    outcome = importlib.import_module(f"churn.stages.{settings.stage.name}").run(settings)
+    outcome: Outcome = importlib.import_module(f"churn.stages.{settings.stage.name}").run(settings)
     show(outcome)
-    code: ExitCode = outcome.code
-    return code
+    return outcome
 
 
-def _settings(config: DictConfig) -> Settings:
+def _settings(config: DictConfig) -> tuple[Settings, dict[str, Any]]:
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -144,8 +257,13 @@ def _settings(config: DictConfig) -> Settings:
     except OmegaConfBaseException as error:
         raise _explained(error) from error
     started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    run = f"{started}-{choices['stage']}-{os.getpid()}"
-    return parse(raw | {"run": run, "today": datetime.now(UTC).astimezone().date().isoformat()}, files=files)
+    name = Path(HydraConfig.get().sweep.dir).name if HydraConfig.get().mode is RunMode.MULTIRUN else None
+    raw |= {
+        "run": f"{started}-{choices['stage']}-{os.getpid()}",
+        "today": datetime.now(UTC).astimezone().date().isoformat(),
+        "sweep": {**(raw.get("sweep") or {}), "name": name},
+    }
+    return parse(raw, files=files), raw
 
 
 def _explained(error: Exception) -> SettingsError:
@@ -154,14 +272,29 @@ def _explained(error: Exception) -> SettingsError:
         group, _, name = missing.rpartition("/")
         known = _options(group)
         return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=did_you_mean(name, known))
-    text = str(error).strip()
-    first = text.splitlines()[0] if text else type(error).__name__
+    first = _first(str(error)) or type(error).__name__
+    mark = getattr(error, "problem_mark", None)
+    if mark:
+        found = getattr(error, "problem", None) or first
+        return SettingsError(where=f"{_as_typed(mark.name)}, line {mark.line + 1}", found=found, action="mend the YAML")
+    first = _as_typed(first)
     if "specify 'stage'" in first:
         return SettingsError(where="command line", found="no stage", action=did_you_mean("", _options("stage")))
     if first.startswith("Could not override"):
         key = first.split("'")[1]
         return SettingsError(where="command line", found=f"unknown key {key!r}", action=did_you_mean(key, _keys()))
     return SettingsError(where="command line", found=first, action="python -m churn --help shows how it is written")
+
+
+def _first(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
+def _as_typed(text: str) -> str:
+    """Returns the text with the files of conf/ and of --config-dir named as a user knows them, wherever they stand."""
+    from churn.sweep import CONFIG_DIR
+
+    return re.sub(rf"[^\s'\"]*/({CONFIG_DIR}/|(?=conf/))", "", text)
 
 
 def _keys() -> list[str]:
@@ -180,38 +313,6 @@ def _dotted(node: object, prefix: str) -> list[str]:
     return [key for name, child in node.items() for key in _dotted(child, f"{prefix}.{name}" if prefix else str(name))]
 
 
-def _start_journal(settings: Settings) -> Path:
-    """Sends log lines to standard error, and all of them with tracebacks to a file that is made when it is needed."""
-    path = settings.root / "logs" / f"{settings.run}.log"
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), _LateFile(path)]
-    handlers[0].setLevel(logging.INFO)
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for old in log.handlers[:]:
-        log.removeHandler(old)
-        old.close()
-    for handler in handlers:
-        log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
-    return path
-
-
-class _LateFile(logging.FileHandler):
-    """A log file whose folder is made with its first line, so that a command that logs nothing leaves nothing."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, delay=True)
-        self._folder = path.parent
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            super().emit(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Says nothing: a log that cannot be written must not hide the error that is being told."""
-
-
 def _complain(error: ChurnError, journal: Path | None = None) -> None:
     print(f"error: {error}", file=sys.stderr)  # noqa: T201
     if journal and journal.exists():
@@ -224,4 +325,6 @@ def _complain_bug(stage: str, journal: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from churn.__main__ import main as main_by_name  # so that the processes of a sweep find `trial` by its name
+
+    sys.exit(main_by_name(sys.argv[1:]))

@@ -6,6 +6,7 @@ test rows judge both and are the reference that percentiles and drift are measur
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -232,13 +233,18 @@ def _with_interval(name: str, found: Estimate) -> dict[str, float]:
 
 
 def _over_folds(folds: Sequence[TestedFold], *, name: str) -> dict[str, float | int]:
-    """Returns mean and standard deviation over the folds that have a figure; none where no fold has one."""
+    """Returns the mean over the folds that have a figure, their standard deviation, and the mean's standard error.
+
+    One fold alone has no spread: the error is that of its rows then. None where no fold has a figure.
+    """
     found = [fold.found for fold in folds if isinstance(fold.found, Estimate)]
     if not found:
         return {}
     figures = [one.figure for one in found]
     spread = {f"cv_{name}_std": stdev(figures)} if len(figures) > 1 else {}
-    return {"cv_folds": len(found), "cv_rows": sum(one.n for one in found), f"cv_{name}_mean": mean(figures), **spread}
+    error = stdev(figures) / math.sqrt(len(figures)) if len(figures) > 1 else found[0].se
+    counts = {"cv_folds": len(found), "cv_rows": sum(one.n for one in found)}
+    return {**counts, f"cv_{name}_mean": mean(figures), f"cv_{name}_se": error, **spread}
 
 
 def _reference(doors: Doors, test: Labelled, scores: Floats) -> bytes:

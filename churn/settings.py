@@ -59,7 +59,7 @@ class RegistrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSettings:
-    """STUB"""
+    """Whether the first trial that fails ends a sweep; `name` is the command line's to give, None of a single run."""
 
     name: str | None
     fail_fast: bool
@@ -273,6 +273,17 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
     _check_dates(settings)
     _check_root(settings.root)
     return dataclasses.replace(settings, root=settings.root.absolute())
+
+
+def composed(settings: Settings) -> dict[str, Any]:
+    """Returns the settings as values that JSON knows, without those of one command: its run, its day, its root.
+
+    Nothing here is secret: passwords stand in the environment, and settings name the variable.
+    """
+    ours = {"run", "today", "root"}
+    names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
+    fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
+    return fields
 
 
 def _check_dates(settings: Settings) -> None:

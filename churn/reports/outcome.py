@@ -19,13 +19,32 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a sweep compares of one candidate.
+
+    `objective` names the metric and `figure` is its value on `n` rows; `standard_error` and the two-sided 95 %
+    `interval` are in its unit. `leaves` counts those of all trees together; `version` is the registry's number.
+    """
+
+    objective: str
+    figure: float
+    standard_error: float
+    interval: tuple[float, float]
+    n: int
+    leaves: int
+    version: int
+    greater_is_better: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a stage ended: its exit code, one sentence, figures by name, perhaps a table."""
+    """How a stage ended: its exit code, one sentence, figures by name, perhaps a table; of training also its trial."""
 
     code: ExitCode = ExitCode.OK
     headline: str
     figures: dict[str, str] = field(default_factory=dict)
     table: Table | None = None
+    trial: Trial | None = None
 
 
 def dates_done(verb: str, *, done: int, total: int) -> str:
@@ -53,10 +72,11 @@ def show(outcome: Outcome) -> None:
     for name, figure in outcome.figures.items():
         console.print(f"  {name:<{width}}  {figure}", markup=False)
     if outcome.table:
-        console.print(_text_table(outcome.table), markup=False)
+        console.print(text_table(outcome.table), markup=False)
 
 
-def _text_table(table: Table) -> str:
+def text_table(table: Table) -> str:
+    """Returns the table as lines of plain text, columns aligned."""
     lines = (table.header, *table.rows)
     widths = [max(len(line[column]) for line in lines) for column in range(len(table.header))]
     return "\n".join(

@@ -5,10 +5,13 @@ Everything that the candidate was made from goes into one fingerprint: the same 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
+from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import churn
@@ -17,26 +20,28 @@ from churn.doors import Doors
 from churn.errors import DataError
 from churn.nights import FEATURE_CODE
 from churn.raw_days import RawDays, bring
-from churn.reports.outcome import Outcome
-from churn.settings import Settings, TrainStage
+from churn.reports.outcome import Outcome, Trial
+from churn.settings import Settings, TrainStage, composed
 from churn.stages import features
 from churn.stores.lake import fingerprint
 
 if TYPE_CHECKING:
     from churn.candidate import Made, Parts
-    from churn.stores.registry import Candidate
+    from churn.stores.runs import Candidate
     from churn.training.bundle import Bundle
     from churn.training.split import Part, Split
 
 log = logging.getLogger(__name__)
 _PARTS = ("train", "calibration", "test")
+_Z95 = NormalDist().inv_cdf(0.975)
 
 
 def run(settings: Settings) -> Outcome:
     """Registers a candidate trained with what was known at `date`, unless the same one is registered already."""
     doors = Doors(settings)
-    split = prepare(doors)
-    with doors.lake.lock(doors.partition("training")):
+    with doors.lake.lock(doors.partition("preparation"), wait=True):  # trials of a sweep need the same features
+        split = prepare(doors)
+    with doors.lake.lock(doors.partition("training"), shared=True):  # trials train at once, and nothing is pruned
         return _train(doors, split)
 
 
@@ -51,6 +56,7 @@ def prepare(doors: Doors) -> Split:
 
 def _train(doors: Doors, split: Split) -> Outcome:
     from churn.candidate import bundle_of, make, read_parts
+    from churn.candidate_page import candidate_page
 
     settings, parts = doors.settings, read_parts(doors, split, known_at=doors.day)
     lineage = _lineage(doors, parts)
@@ -58,15 +64,21 @@ def _train(doors: Doors, split: Split) -> Outcome:
     version = doors.registry.trained_from(made_from)
     if version is not None:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
-        return Outcome(headline=headline)
+        return Outcome(headline=headline, trial=_trial(doors.registry.metrics(version), version=version))
     warnings = _warnings(settings)
     for warning in warnings:
         log.warning(warning)
     log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train.dates))
     made = make(doors, parts, lineage)
     bundle = bundle_of(doors, made)
-    version = doors.registry.register(_candidate(settings, bundle, made_from=made_from))
-    return _outcome(doors, made, bundle, version=version, warnings=warnings)
+    figures = _shown(doors, made, bundle, warnings=warnings)
+    page = candidate_page(doors, made, title=f"Training of {settings.dataset.model_name}, {doors.day}", figures=figures)
+    version = doors.registry.register(_candidate(doors, bundle, made_from=made_from, page=page))
+    return Outcome(
+        headline=f"train {settings.dataset.name}: registered version {version} of {settings.dataset.model_name}",
+        figures={**figures, "next": f"{doors.command('promote', doors.day)} stage.version={version}"},
+        trial=_trial(bundle.metrics, version=version),
+    )
 
 
 def _dates(doors: Doors, stage: TrainStage, raw: RawDays) -> tuple[date, ...]:
@@ -109,41 +121,71 @@ def _warnings(settings: Settings) -> tuple[str, ...]:
     return (f"{moved}, and stage.calibration={calibration} moves them back: what is gained is a ranking, if anything",)
 
 
-def _candidate(settings: Settings, bundle: Bundle, *, made_from: str) -> Candidate:
-    from churn.stores.registry import Candidate
+def _candidate(doors: Doors, bundle: Bundle, *, made_from: str, page: str) -> Candidate:
+    from churn.stores.git import commit
+    from churn.stores.runs import Candidate
     from churn.training.fit import Trees
 
-    stage = settings.stage_as(TrainStage)
-    parts = bundle.lineage["parts"]
+    settings, lineage = doors.settings, bundle.lineage
     parameters = {f"model.{name}": str(value) for name, value in asdict(settings.model).items()}
+    parameters |= {f"dates.{part}": " ".join(lineage["parts"][part]["dates"]) for part in _PARTS}
+    checkout = commit(Path(churn.__file__).parent)
+    tags = {"churn.data": fingerprint(lineage["inputs"]), "churn.settings": fingerprint(composed(settings))}
     return Candidate(
         fingerprint=made_from,
         bundle=bundle.fingerprint,
-        run_name=stage.run_name,
+        run_name=settings.stage_as(TrainStage).run_name,
         files=bundle.to_files(),
+        artifacts={"report/training.html": page.encode(), **_artifacts(settings, bundle)},
         booster=Trees.load(bundle.model_text).booster,
         inputs=bundle.encoding.features,
-        parameters=parameters | {f"dates.{part}": " ".join(parts[part]["dates"]) for part in _PARTS},
+        example=bundle.example,
+        parameters=parameters,
         metrics=bundle.metrics,
+        tags=tags | ({"mlflow.source.git.commit": checkout} if checkout else {}),
+        sweep=settings.sweep.name,
     )
 
 
-def _outcome(doors: Doors, made: Made, bundle: Bundle, *, version: int, warnings: tuple[str, ...]) -> Outcome:
-    dataset, split, found = doors.settings.dataset, made.parts.split, bundle.metrics
-    curve = made.scorer.calibrator.kind
-    return Outcome(
-        headline=f"train {dataset.name}: registered version {version} of {dataset.model_name}",
-        figures={
-            **({"warning": "; ".join(warnings)} if warnings else {}),
-            "trained on": f"{found['rows_train']:,} rows of {len(split.train.dates)} dates to {split.train.dates[-1]}",
-            "trees": _trees(doors, made),
-            "calibrated on": f"{found['rows_calibration']:,} rows of {_spelled(split.calibration)}: {curve}",
-            "left out": f"{len(split.left_out)} dates whose label windows reach into a later part",
-            "tested on": f"{found['rows_test']:,} rows of {_spelled(split.test)}, not learned from",
-            **_figures(found),
-            "next": doors.command("promote", doors.day) + f" stage.version={version}",
-        },
+def _artifacts(settings: Settings, bundle: Bundle) -> dict[str, bytes]:
+    read = {name: content for name, content in bundle.lineage["inputs"].items() if name.startswith("features/")}
+    contents: dict[str, Any] = {
+        "settings.json": composed(settings),
+        "features.json": {"columns": bundle.encoding.features, "versions": read},
+        "data_dictionary.json": [asdict(entry) for entry in bundle.dictionary],
+    }
+    return {name: json.dumps(content, indent=1, ensure_ascii=False).encode() for name, content in contents.items()}
+
+
+def _trial(metrics: Mapping[str, float], *, version: int) -> Trial | None:
+    """Returns what a sweep compares: the cross-validation, since the test rows must not choose; None without folds."""
+    name = "auc" if "cv_auc_mean" in metrics else "rmse"
+    if f"cv_{name}_mean" not in metrics:
+        return None
+    figure, error = metrics[f"cv_{name}_mean"], metrics[f"cv_{name}_se"]
+    return Trial(
+        objective=f"cv_{name}_mean",
+        figure=figure,
+        standard_error=error,
+        interval=(figure - _Z95 * error, figure + _Z95 * error),
+        n=int(metrics["cv_rows"]),
+        leaves=int(metrics["leaves"]),
+        version=version,
+        greater_is_better=name == "auc",
     )
+
+
+def _shown(doors: Doors, made: Made, bundle: Bundle, *, warnings: tuple[str, ...]) -> dict[str, str]:
+    split, found, curve = made.parts.split, bundle.metrics, made.scorer.calibrator.kind
+    return {
+        **({"warning": "; ".join(warnings)} if warnings else {}),
+        "trained on": f"{found['rows_train']:,} rows of {len(split.train.dates)} dates to {split.train.dates[-1]}",
+        "trees": _trees(doors, made),
+        "calibrated on": f"{found['rows_calibration']:,} rows of {_spelled(split.calibration)}: {curve}",
+        "left out": f"{len(split.left_out)} dates whose label windows reach into a later part",
+        "tested on": f"{found['rows_test']:,} rows of {_spelled(split.test)}, not learned from",
+        **_figures(found),
+    }
 
 
 def _trees(doors: Doors, made: Made) -> str:

@@ -297,25 +297,27 @@ class Lake:
         unborn.rename(kept)
 
     @contextmanager
-    def lock(self, partition: Partition) -> Iterator[None]:
+    def lock(self, partition: Partition, *, shared: bool = False, wait: bool = False) -> Iterator[None]:
         """Holds the partition's lock; the kernel lets go of it when the process ends, however it ends.
 
+        Many runs may hold it `shared` at once, and then none may hold it alone; `wait` is for its turn.
+
         Raises:
-            LockedError: another run holds it.
+            LockedError: another run holds it, and this one does not wait.
         """
         path = self.root / ".locks" / (str(partition).replace("/", "-") + ".lock")
         with disk_errors(partition):
             path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError as error:
                 file.seek(0)
-                holder = file.read().strip() or "unknown"
+                holder = (file.read().split() or ["unknown"])[-1]
                 found = f"another run is at work on it (process {holder})"
                 raise LockedError(where=str(partition), found=found, action="wait for it to end") from error
             file.truncate(0)
-            file.write(str(os.getpid()))
+            file.write(f"{os.getpid()}\n")
             file.flush()
             yield
 

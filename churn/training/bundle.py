@@ -116,6 +116,12 @@ class Bundle:
         except (KeyError, TypeError, ValueError) as error:
             raise _refused(FIELDS, f"it is not a bundle's ({type(error).__name__}: {error})") from error
 
+    @property
+    def example(self) -> dict[str, float]:
+        """One made-up row of the matrix, by column: the middle of the declared range; of a category its first level."""
+        declared = {entry.name: entry for entry in self.dictionary}
+        return {name: _middle(declared[name]) for name in self.encoding.features}
+
     def scorer(self, *, num_threads: int) -> Scorer:
         """Returns the model, loaded and ready to score.
 
@@ -148,6 +154,13 @@ def score_grid(scores: Floats, *, points: int = 1001) -> tuple[float, ...]:
     (0.1, 0.2, 0.4)
     """
     return tuple(np.quantile(scores, np.linspace(0.0, 1.0, points)).tolist())
+
+
+def _middle(entry: DictionaryEntry) -> float:
+    if entry.dtype == "category":
+        return 0.0
+    minimum = 0.0 if entry.minimum is None else entry.minimum
+    return minimum + 1.0 if entry.maximum is None else (minimum + entry.maximum) / 2
 
 
 def _parsed(fields: dict[str, Any]) -> dict[str, Any]:

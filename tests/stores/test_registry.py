@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date
@@ -20,7 +22,10 @@ import numpy as np
 import pytest
 
 from churn.errors import SettingsError, TryAgainError
-from churn.stores.registry import Candidate, Registered, Registry
+from churn.stores import runs
+from churn.stores.registry import Registered, Registry
+from churn.stores.runs import Candidate, SweepEnd, SweepTrial
+from churn.training.fit import Trees
 
 ROWS = np.arange(80.0).reshape(40, 2)
 FILES = {"model.txt": b"tree\r\nend\n\n", "reference.parquet": bytes(range(256)), "empty": b"", "sums.json": b"{}"}
@@ -31,23 +36,23 @@ FOUR_AT_ONCE = """
 import multiprocessing, sys
 from pathlib import Path
 import mlflow.store.tracking.sqlalchemy_store
-from churn.stores import registry
+from churn.stores import registry, runs
 
 def plain_model(candidate, folder):
     folder.mkdir()
     (folder / "MLmodel").write_text("")
 
 def register(number, folder, start):
-    candidate = registry.Candidate(
-        fingerprint=str(number), bundle="", run_name="race", files={"number": bytes([number])}, booster=None, inputs=(),
-        parameters={}, metrics={},
+    candidate = runs.Candidate(
+        fingerprint=str(number), bundle="", run_name="race", files={"number": bytes([number])}, artifacts={},
+        booster=None, inputs=(), example={}, parameters={}, metrics={}, tags={}, sweep="of four",
     )
     store = registry.Registry(folder=Path(folder), uri=None, model=f"race-{number}", experiment="churn")
     start.wait()
     store.register(candidate)
 
 if __name__ == "__main__":
-    registry._write_plain_model = plain_model
+    runs.write_plain_model = plain_model
     context = multiprocessing.get_context("fork")
     start = context.Barrier(4)
     racers = [context.Process(target=register, args=(number, sys.argv[1], start)) for number in range(4)]
@@ -91,10 +96,14 @@ def candidate(booster: lgb.Booster) -> Candidate:
         bundle="b1",
         run_name="2026-01-05",
         files=FILES,
+        artifacts={"settings.json": b"{}", "report/training.html": b"<h1>"},
         booster=booster,
         inputs=("age", "visits"),
+        example={"age": 40.0, "visits": 1.0},
         parameters={"num_leaves": "31"},
         metrics={"auc": 0.8123456789012345},
+        tags={"churn.data": "d1"},
+        sweep=None,
     )
 
 
@@ -115,6 +124,11 @@ def decisions(folder: Path, model: str) -> dict[object, object]:
 def model_folder(folder: Path, model: str) -> Path:
     ((source,),) = stored(folder, "select source from model_versions where name = ?", model)
     return Path(str(source).removeprefix("file://"))
+
+
+def runs_of(folder: Path, model: str) -> list[object]:
+    """The runs behind the versions of a model."""
+    return [run for (run,) in stored(folder, "select run_id from model_versions where name = ?", model)]
 
 
 @contextmanager
@@ -170,7 +184,7 @@ def test_a_model_that_was_never_registered_has_no_champion_in_a_database_of_othe
 
 def test_a_bundle_comes_back_byte_for_byte(folder: Path, registry: Registry, candidate: Candidate) -> None:
     version = registry.register(candidate)
-    other = registry.register(replace(candidate, files={"model.txt": b"another"}))
+    other = registry.register(replace(candidate, fingerprint="f2", files={"model.txt": b"another"}))
     assert (version, other) == (1, 2)
     fresh = opened(folder, model=registry.model)
     assert fresh.bundle_files(version) == FILES
@@ -181,9 +195,109 @@ def test_the_newest_is_the_highest_number_and_not_the_last_in_the_alphabet(
     registry: Registry, candidate: Candidate
 ) -> None:
     for number in range(1, 11):
-        assert registry.register(replace(candidate, fingerprint=f"f{number % 2}")) == number
+        assert registry.register(replace(candidate, fingerprint=f"f{number}")) == number
     assert registry.newest() == 10
-    assert (registry.trained_from("f0"), registry.trained_from("f1"), registry.trained_from("f")) == (10, 9, None)
+    assert (registry.trained_from("f2"), registry.trained_from("f10"), registry.trained_from("f")) == (2, 10, None)
+
+
+def test_four_trials_that_begin_at_once_are_nested_in_one_parent_run(folder: Path) -> None:
+    ((parent,),) = stored(folder, "select run_uuid from tags where key = 'churn.sweep' and value = 'of four'")
+    nested = "select name from runs join tags using (run_uuid) where key = 'mlflow.parentRunId' and value = ?"
+    assert stored(folder, nested, parent) == [("race",)] * 4
+    assert stored(folder, "select name, status from runs where run_uuid = ?", parent) == [("sweep of four", "RUNNING")]
+
+
+def test_the_same_inputs_are_registered_once_though_four_runs_end_at_one_instant(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    start = threading.Barrier(4)
+
+    def register() -> int:
+        one = opened(folder, model=registry.model)
+        one.newest()  # connected before the start
+        start.wait()
+        return one.register(replace(candidate, run_name="one instant"))
+
+    with ThreadPoolExecutor(4) as pool:
+        versions = [future.result() for future in [pool.submit(register) for _ in range(4)]]
+    assert versions == [1, 1, 1, 1]
+    assert registry.versions() == (1,)
+    assert stored(folder, "select count(*) from runs where name = 'one instant'") == [(1,)]
+
+
+def test_metrics_come_back_with_their_version(registry: Registry, candidate: Candidate) -> None:
+    registry.register(candidate)
+    assert registry.metrics(1) == {"auc": 0.8123456789012345}
+    with pytest.raises(SettingsError, match="no version 2"):
+        registry.metrics(2)
+
+
+def test_artifacts_stand_under_their_paths_and_tags_on_run_and_version(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    registry.register(candidate)
+    artifacts = model_folder(folder, registry.model).parent
+    assert {name: (artifacts / name).read_bytes() for name in candidate.artifacts} == candidate.artifacts
+    (run,) = runs_of(folder, registry.model)
+    assert ("churn.data", "d1") in stored(folder, "select key, value from tags where run_uuid = ?", run)
+    tags = stored(folder, "select key, value from model_version_tags where name = ?", registry.model)
+    assert sorted(tags) == [("churn.bundle", "b1"), ("churn.data", "d1"), ("churn.fingerprint", "f1")]
+
+
+def test_no_parameter_is_lost_though_it_be_long_or_one_of_many(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    many = {f"p{number}": str(number) for number in range(250)}
+    registry.register(replace(candidate, parameters={**many, "whole": "x" * 6_000, "long": "x" * 6_001}))
+    (run,) = runs_of(folder, registry.model)
+    shown = dict(stored(folder, "select key, value from params where run_uuid = ?", run))
+    assert shown == {**many, "whole": "x" * 6_000, "long": "see long_parameters.json"}
+    kept = model_folder(folder, registry.model).parent / "long_parameters.json"
+    assert json.loads(kept.read_text()) == {"long": "x" * 6_001}
+
+
+def test_a_sweep_ends_with_the_winners_figures_and_shows_what_failed(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    registry.register(replace(candidate, sweep="one"))
+    failed = SweepTrial(
+        version=None,
+        run_name="trial 1",
+        status="FAILED",
+        parameters={"model.num_leaves": "1"},
+        metrics={},
+        tags={"churn.error": "model: num_leaves"},
+    )
+    registry.end_sweep(
+        SweepEnd(
+            name="one",
+            status="FINISHED",
+            winner=1,
+            trials=(replace(failed, version=1, status="FINISHED"), failed),
+            tags={"churn.winner": "1"},
+            artifacts={"trials.txt": b"a table"},
+        )
+    )
+    ((parent,),) = stored(folder, "select run_uuid from tags where key = 'churn.sweep' and value = 'one'")
+    assert stored(folder, "select status from runs where run_uuid = ?", parent) == [("FINISHED",)]
+    assert stored(folder, "select key, value from params where run_uuid = ?", parent) == [("num_leaves", "31")]
+    assert stored(folder, "select key, value from metrics where run_uuid = ?", parent) == [("auc", 0.8123456789012345)]
+    assert (folder / "artifacts" / str(parent) / "artifacts" / "trials.txt").read_bytes() == b"a table"
+    nested = "select name, status from runs join tags using (run_uuid) where key = 'mlflow.parentRunId' and value = ?"
+    assert sorted(stored(folder, nested, parent)) == [("2026-01-05", "FINISHED"), ("trial 1", "FAILED")]
+
+
+def test_a_run_whose_upload_fails_is_shown_as_failed(
+    folder: Path, registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(runs, "write_files", full)
+    with pytest.raises(TryAgainError, match="no space left"):
+        registry.register(replace(candidate, run_name="on a full disk"))
+    assert stored(folder, "select status from runs where name = 'on a full disk'") == [("FAILED",)]
+    assert registry.newest() is None
 
 
 def test_a_registered_model_is_no_champion_until_it_is_called_one(registry: Registry, candidate: Candidate) -> None:
@@ -205,8 +319,7 @@ def test_the_champion_is_the_last_that_was_called_one(folder: Path, registry: Re
 def test_a_decision_is_written_on_its_version_and_replaces_an_earlier_one(
     folder: Path, registry: Registry, candidate: Candidate
 ) -> None:
-    for _ in range(2):
-        registry.register(candidate)
+    registry.register(candidate)
     long = {"promote": False, "reason": "é" * 10_000, "findings": {"floor": {"interval": [0.7, None]}}}
     registry.record(1, decision={"promote": True})
     registry.record(1, decision=long)
@@ -265,12 +378,44 @@ def _signature_inputs(path: Path) -> str:
     return str(Model.load(str(path)).signature.to_dict()["inputs"])
 
 
+OUTSIDER = """
+import json, os, sys
+import mlflow.lightgbm, mlflow.pyfunc
+mlflow.set_tracking_uri(sys.argv[1])
+plain, native = mlflow.pyfunc.load_model(sys.argv[2]), mlflow.lightgbm.load_model(sys.argv[2])
+example = plain.input_example
+both = [plain.predict(example).tolist(), native.predict(example).tolist()]
+assert "churn" not in sys.modules
+print(json.dumps([example.to_dict("records"), *both]))
+"""
+
+
+def test_a_stranger_loads_the_version_by_its_address_without_our_code_and_without_a_pickle(
+    folder: Path, registry: Registry, candidate: Candidate, tmp_path: Path
+) -> None:
+    registry.register(candidate)
+    address, model = f"sqlite:///{folder}/mlflow.db", f"models:/{registry.model}/1"
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-I", "-c", OUTSIDER, address, model],
+        cwd=tmp_path,
+        env=os.environ | {"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    example, by_pyfunc, by_lightgbm = json.loads(ran.stdout.splitlines()[-1])
+    assert example == [candidate.example]
+    raw = Trees(candidate.booster).raw_scores(np.array([[40.0, 1.0]]), num_threads=1)
+    assert by_pyfunc == by_lightgbm == pytest.approx(1 / (1 + np.exp(-raw)), rel=1e-12)
+
+
 def test_no_artifact_is_a_pickle(folder: Path, registry: Registry, candidate: Candidate) -> None:
     registry.register(candidate)
     artifacts = model_folder(folder, registry.model).parent
     found = {str(path.relative_to(artifacts)): path.read_bytes() for path in artifacts.rglob("*") if path.is_file()}
     assert {"model/model.lgb", "model/MLmodel", "bundle/model.txt"} <= set(found)
-    assert {Path(name).suffix for name in found if name.startswith("model/")} <= {".lgb", ".yaml", ".txt", ""}
+    assert {Path(name).suffix for name in found if name.startswith("model/")} <= {".lgb", ".yaml", ".txt", ".json", ""}
     assert not any(content.startswith(b"\x80") or b"pickle" in content for content in found.values())
 
 

@@ -1,0 +1,43 @@
+"""Where does a run write what it did?
+
+Log lines go to standard error, and all of them with tracebacks to a file, which is made when there is something to say.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+
+def start_journal(path: Path) -> Path:
+    """Sends the package's log lines to standard error and to the file at `path`, and returns that path."""
+    log = logging.getLogger("churn")
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), _LateFile(path)]
+    handlers[0].setLevel(logging.INFO)
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for old in log.handlers[:]:
+        log.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    return path
+
+
+class _LateFile(logging.FileHandler):
+    """A log file whose folder is made with its first line, so that a command that logs nothing leaves nothing."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, delay=True)
+        self._folder = path.parent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Says nothing: a log that cannot be written must not hide the error that is being told."""

@@ -1,0 +1,249 @@
+"""Which trials of a sweep ran, and which won?
+
+Trials may run in other processes, whose memory is lost: each writes down that it began and how it ended, one file each,
+whole or not at all, and the process that started the sweep reads them. Who began and wrote no end has died. The winner
+is named beside the simplest trial within one standard error of it (Breiman et al. 1984), since the best of many is
+partly the luckiest.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from churn.doors import Doors
+from churn.errors import ExitCode
+from churn.reports.outcome import Outcome, Trial, show, text_table
+from churn.reports.trials import TrialEnd, loss, ranked, trials_table, varied
+from churn.settings import parse
+
+if TYPE_CHECKING:
+    from churn.stores.runs import Status, SweepTrial
+
+CONFIG_DIR = "config_dir"
+"""Where in a sweep's folder the copy of a user's own YAML stands."""
+_LEARNS = "train"
+_BEGUN, _ENDED = ".begun.json", ".ended.json"
+_STATUS: dict[str, Status] = {"finished": "FINISHED", "skipped": "KILLED", "failed": "FAILED", "died": "FAILED"}
+_CHOSEN_BY_STAGE = {"stage", "model", "sweep"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is known of one job: how it ended, its stage, its composed settings where they could be parsed."""
+
+    end: TrialEnd
+    stage: str
+    settings: dict[str, Any] | None
+
+
+def freeze(folder: Path, conf: Path, *, config_dir: str | None) -> list[str]:
+    """Copies all YAML, so that who edits it changes no trial that is still to come; returns the flag for the copy."""
+    shutil.copytree(conf, folder / "conf")
+    if config_dir is None or not Path(config_dir).is_dir():
+        return []
+    copy = folder / CONFIG_DIR / Path(config_dir).name
+    shutil.copytree(config_dir, copy)
+    return ["--config-dir", str(copy)]
+
+
+def begin(folder: Path, number: int, *, overrides: Sequence[str], stage: str) -> None:
+    """Writes down that a job begins."""
+    _write(folder / f"{number}{_BEGUN}", {"number": number, "overrides": list(overrides), "stage": stage})
+
+
+def finish(folder: Path, record: Record) -> None:
+    """Writes down how a job ended."""
+    _write(folder / f"{record.end.number}{_ENDED}", asdict(record))
+
+
+def has_failed(folder: Path) -> bool:
+    """Returns whether a job has ended in failure so far."""
+    return any(record.end.state == "failed" for record in _ended(folder))
+
+
+def records(folder: Path, *, planned: Sequence[Sequence[str]] = ()) -> tuple[Record, ...]:
+    """Returns what became of every job that began, and of those `planned` (overrides by number) that did not."""
+    found = {record.end.number: record for record in _ended(folder)}
+    begun = [json.loads(path.read_text()) for path in folder.glob(f"*{_BEGUN}")]
+    for job in begun:
+        found.setdefault(job["number"], _lost(job, "its process died, or was ended when another's did", state="died"))
+    for number, overrides in enumerate(planned):
+        job = {"number": number, "overrides": overrides, "stage": next((one["stage"] for one in begun), "")}
+        found.setdefault(number, _lost(job, "never begun: another trial's process died", state="skipped"))
+    return tuple(found[number] for number in sorted(found))
+
+
+def best(ends: Sequence[TrialEnd]) -> TrialEnd | None:
+    """Returns the trial with the best objective, the first of equals; None where none has one."""
+    return next((end for end in ranked(ends) if end.trial), None)
+
+
+def simplest(ends: Sequence[TrialEnd]) -> TrialEnd | None:
+    """Returns the trial with the fewest leaves within one standard error of the best, the better of equals.
+
+    Source: Breiman, Friedman, Olshen, Stone (1984), Classification and Regression Trees, 3.4.3: the one-SE rule.
+    """
+    leader = best(ends)
+    if leader is None or leader.trial is None:
+        return None
+    limit = loss(leader.trial) + leader.trial.standard_error
+    near = [
+        (end.trial.leaves, loss(end.trial), end.number, end) for end in ends if end.trial and loss(end.trial) <= limit
+    ]
+    return min(near)[-1]
+
+
+def conclude(found: Sequence[Record], *, name: str, flags: Sequence[str], interrupted: bool) -> None:
+    """Shows the table of a sweep's trials and its winner, and ends its parent run; does nothing for other stages.
+
+    `flags` are those of the command line that a trial has to be run with again.
+
+    Raises:
+        TryAgainError: the registry did not answer; the table was shown before.
+    """
+    trained = [record for record in found if record.stage == _LEARNS]
+    for doors, group in _by_registry(trained):
+        ends = [record.end for record in group]
+        table = trials_table(ends)
+        counts = ", ".join(f"{sum(end.state == state for end in ends)} {state}" for state in _states(ends))
+        show(Outcome(headline=f"sweep {name}: {len(ends)} trials, {counts}", table=table))
+        if doors is not None:
+            _show_winner(doors, ends, flags=flags)
+            _log(doors, ends, name=name, text=text_table(table), status=_status(ends, interrupted=interrupted))
+
+
+def _show_winner(doors: Doors, ends: Sequence[TrialEnd], *, flags: Sequence[str]) -> None:
+    lucky, simple = best(ends), simplest(ends)
+    if lucky and simple and lucky.trial and simple.trial:
+        what = f"{lucky.trial.objective} {lucky.trial.figure:.4f}"
+        show(
+            Outcome(
+                headline=f"best: trial {lucky.number}, {what}, of {sum(end.trial is not None for end in ends)} "
+                "tried; the best of several is partly the luckiest",
+                figures={
+                    "best again": _train_command(doors, lucky, flags=flags),
+                    "promote it": _promote_command(doors, lucky, flags=flags),
+                    "simplest within 1 SE": f"trial {simple.number}, {simple.trial.leaves:,} leaves, "
+                    f"{simple.trial.figure:.4f} (limit: {_limit(lucky.trial):.4f})",
+                    "simplest again": _train_command(doors, simple, flags=flags),
+                    "promote that": _promote_command(doors, simple, flags=flags),
+                },
+            )
+        )
+
+
+def _limit(trial: Trial) -> float:
+    return trial.figure - trial.standard_error if trial.greater_is_better else trial.figure + trial.standard_error
+
+
+def _train_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
+    return _command(doors, ["stage=train"], [one for one in end.overrides if _key(one) != "stage"], flags=flags)
+
+
+def _promote_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
+    kept = [one for one in end.overrides if _key(one).partition(".")[0] not in _CHOSEN_BY_STAGE]
+    version = f"stage.version={end.trial.version}" if end.trial else ""
+    return _command(doors, ["stage=promote"], [*kept, version], flags=flags)
+
+
+def _command(doors: Doors, first: Sequence[str], overrides: Sequence[str], *, flags: Sequence[str]) -> str:
+    date = [] if any(_key(one) == "date" for one in overrides) else [f"date={doors.day}"]
+    return shlex.join(["python", "-m", "churn", *first, *date, *overrides, *flags])
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def _log(doors: Doors, ends: Sequence[TrialEnd], *, name: str, text: str, status: Status) -> None:
+    from churn.stores.runs import SweepEnd
+
+    lucky, simple = best(ends), simplest(ends)
+    versions = {"churn.winner": lucky, "churn.simplest_within_1_se": simple}
+    doors.registry.end_sweep(
+        SweepEnd(
+            name=name,
+            status=status,
+            winner=lucky.trial.version if lucky and lucky.trial else None,
+            trials=tuple(_nested(end, ends) for end in ends),
+            tags={tag: str(end.trial.version) for tag, end in versions.items() if end and end.trial},
+            artifacts={
+                "trials.txt": f"{text}\n".encode(),
+                "trials.json": json.dumps([asdict(end) for end in ranked(ends)], indent=1).encode(),
+            },
+        )
+    )
+
+
+def _nested(end: TrialEnd, ends: Sequence[TrialEnd]) -> SweepTrial:
+    from churn.stores.runs import SweepTrial
+
+    metrics = {} if end.trial is None else {end.trial.objective: end.trial.figure, "leaves": end.trial.leaves}
+    return SweepTrial(
+        version=end.trial.version if end.trial else None,
+        run_name=f"trial {end.number}",
+        status=_STATUS[end.state],
+        parameters={_key(one): one.partition("=")[2] for one in varied(end, ends)},
+        metrics=metrics,
+        tags={"churn.exit_code": str(end.code)} | ({"churn.error": end.error} if end.error else {}),
+    )
+
+
+def _status(ends: Sequence[TrialEnd], *, interrupted: bool) -> Status:
+    if interrupted:
+        return "KILLED"
+    return "FINISHED" if best(ends) else "FAILED"
+
+
+def _states(ends: Sequence[TrialEnd]) -> list[str]:
+    there = {end.state for end in ends}
+    return [state for state in ("finished", "failed", "died", "skipped") if state in there]
+
+
+def _by_registry(found: Sequence[Record]) -> list[tuple[Doors | None, list[Record]]]:
+    """Returns the records by registry and model: two datasets in one sweep have two winners.
+
+    Those without settings go with the first; where none has any, no door can be opened.
+    """
+    groups: dict[object, tuple[Doors | None, list[Record]]] = {}
+    for record in sorted(found, key=lambda one: one.settings is None):
+        doors = Doors(parse(record.settings, files={})) if record.settings else None
+        where = (doors.settings.root, doors.settings.registry.uri, doors.settings.dataset.name) if doors else None
+        at = where if where or not groups else next(iter(groups))
+        groups.setdefault(at, (doors, []))[1].append(record)
+    return list(groups.values())
+
+
+def _ended(folder: Path) -> list[Record]:
+    return [_record(json.loads(path.read_text())) for path in folder.glob(f"*{_ENDED}")]
+
+
+def _record(fields: dict[str, Any]) -> Record:
+    end = fields["end"]
+    trial = Trial(**end["trial"] | {"interval": tuple(end["trial"]["interval"])}) if end["trial"] else None
+    return Record(**fields | {"end": TrialEnd(**end | {"overrides": tuple(end["overrides"]), "trial": trial})})
+
+
+def _lost(job: Mapping[str, Any], error: str, *, state: Literal["died", "skipped"]) -> Record:
+    end = TrialEnd(
+        number=job["number"],
+        overrides=tuple(job["overrides"]),
+        state=state,
+        code=ExitCode.BUG if state == "died" else ExitCode.OK,
+        error=error,
+        seconds=0.0,
+        trial=None,
+    )
+    return Record(end=end, stage=job["stage"], settings=None)
+
+
+def _write(path: Path, fields: Mapping[str, Any]) -> None:
+    unborn = path.with_suffix(".unborn")
+    unborn.write_text(json.dumps(fields))
+    unborn.replace(path)
