@@ -95,6 +95,17 @@ def test_the_interval_of_the_gain_is_the_normal_one_where_customers_are_many() -
     np.testing.assert_allclose(bounds(platt)[1:] - bounds(platt)[0], norm.ppf([0.025, 0.05, 0.975]) * error, rtol=0.12)
 
 
+def test_the_interval_is_that_of_a_ratio_where_some_customers_have_many_more_rows() -> None:
+    raw, labels, customers = rows(3000, lambda score: expit(0.5 * score + 3.0))
+    copies = np.where(np.arange(3000) % 10 == 0, 30, 1)
+    platt = choose((raw.repeat(copies), labels.repeat(copies), customers.repeat(copies))).trials[1]
+    later = fit_calibrator("platt", raw.repeat(copies), labels.repeat(copies)).scores(raw)
+    gains = (expit(raw) - labels) ** 2 - (later - labels) ** 2
+    # The linearised error of a ratio of sums over customers.
+    error = np.sqrt(np.sum((copies * (gains - np.average(gains, weights=copies))) ** 2)) / copies.sum()
+    np.testing.assert_allclose(bounds(platt)[[1, 3]] - bounds(platt)[0], norm.ppf([0.025, 0.975]) * error, rtol=0.15)
+
+
 def test_each_kind_is_held_against_the_best_of_the_simpler_ones() -> None:
     distorted, calibrated = choose(rows(4000, half_as_steep)), choose(rows(4000))
     assert [(t.kind, t.against) for t in distorted.trials] == [("none", None), ("platt", "none"), ("isotonic", "platt")]
@@ -186,7 +197,10 @@ def test_a_fixed_kind_that_cannot_be_fitted_is_refused() -> None:
         choose((np.array([0.0, 1.0]), np.array([1.0, 1.0]), np.array([1, 2])), "platt")
 
 
-@pytest.mark.parametrize(("kind", "told"), [("isotonc", "did you mean 'isotonic'"), ("plain", "no kind 'plain'")])
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("autp", "did you mean 'auto'"), ("isotonc", "did you mean 'isotonic'"), ("plain", "no kind 'plain'")],
+)
 def test_a_kind_that_does_not_exist_is_refused(kind: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         choose(rows(100), kind)
