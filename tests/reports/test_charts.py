@@ -156,6 +156,11 @@ def test_an_axis_holds_its_values_and_has_two_to_six_ticks(values: list[float]) 
     assert all(float(axis.text(tick).replace(",", "")) == pytest.approx(tick, abs=1e-9) for tick in ticks)
 
 
+def test_the_middle_of_an_axis_is_half_way_wherever_it_begins() -> None:
+    axis = Axis(name="x", low=10.0, high=30.0)
+    assert [axis.percent(value) for value in (10.0, 20.0, 30.0)] == [0, 50, 100]
+
+
 @given(st.text(st.characters(exclude_characters="\r")))  # a reader of XML turns it into a line feed
 def test_any_text_stays_text(text: str) -> None:
     found = ET.fromstring(element("text", words(text), name=text))

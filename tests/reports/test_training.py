@@ -157,6 +157,13 @@ def test_tables_hold_the_numbers_of_their_charts() -> None:
     assert [row[0] for row in dates[4:7]] == ["validation: train", "validation: test", "fold 1: train"]
 
 
+def test_numbers_stand_to_the_right_and_dates_are_not_broken() -> None:
+    sections = _sections(_parsed(classified()))
+    kinds = {name: [cell.get("class") for cell in next(section.iter("tr"))] for name, section in sections.items()}
+    assert kinds["Parts of the data"] == ["text", "number", "date", "date", "date", "text", "number", "text"]
+    assert kinds["Choice of calibration"] == ["text", "number", "number", "number", "number", "text", "number"]
+
+
 def test_only_the_largest_features_are_drawn_and_the_table_has_all() -> None:
     report = dataclasses.replace(regressed(), importance={f"f{k:02}": float(k) for k in range(50)})
     section = _sections(_parsed(report))["Feature importance"]
