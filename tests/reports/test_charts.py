@@ -122,11 +122,12 @@ def test_a_label_window_begins_at_its_date_and_is_as_long_as_the_horizon() -> No
 
 def test_a_later_part_begins_at_a_dashed_line_in_each_row_of_its_group() -> None:
     train, test = date(2026, 1, 1), date(2026, 3, 1)
-    rows = [_row(_run(train)), _row(_run(test, role="test")), _row(_run(train), group="fold")]
+    fold = _row(_run(train), _run(test, role="test"), group="fold")
+    rows = [_row(_run(train)), _row(_run(test, role="test")), fold]
     svg = timeline(_ALT, rows, horizon_days=30)
     borders = _of(svg, "border")
-    assert [_at(line, "x1") for line in borders] == [_at(_of(svg, "at")[1], "x")] * 2
-    assert [_at(line, "y1") // 40 for line in borders] == [0, 1]
+    assert [_at(line, "x1") for line in borders] == [_at(_of(svg, "at")[1], "x")] * 3
+    assert [_at(line, "y1") // 40 for line in borders] == [0, 1, 2]
 
 
 def test_roles_differ_by_sign_and_not_by_colour_alone() -> None:
