@@ -15,6 +15,7 @@ from churn.reports.outcome import Table
 from churn.reports.stylesheet import STYLESHEET
 
 _NUMBER = re.compile(r"[-−+]?[\d,]*\.?\d+(e[-+]?\d+)?( %)?|")
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,7 @@ def _section(section: Section) -> Markup:
 
 def _table(section: Section) -> Markup:
     header, rows = section.table.header, section.table.rows
-    kinds = tuple("number" if all(map(_NUMBER.fullmatch, column)) else "text" for column in zip(*rows, strict=True))
-    kinds = kinds or ("text",) * len(header)
+    kinds = tuple(map(_kind, zip(*rows, strict=True))) or ("text",) * len(header)
     head = element(
         "tr", *(element("th", words(name), scope="col", class_=kind) for name, kind in zip(header, kinds, strict=True))
     )
@@ -88,6 +88,13 @@ def _table(section: Section) -> Markup:
     )
     # a table wider than the phone scrolls in its own box, by keyboard too
     return element("div", table, class_="table", role="region", aria_label=f"Table: {section.heading}", tabindex=0)
+
+
+def _kind(column: tuple[str, ...]) -> str:
+    """Returns how a column is set: numbers to the right, dates never broken, text as it comes."""
+    if all(map(_NUMBER.fullmatch, column)):
+        return "number"
+    return "date" if all(map(_DATE.fullmatch, column)) else "text"
 
 
 def _table_row(row: tuple[str, ...], kinds: tuple[str, ...]) -> Markup:

@@ -77,11 +77,14 @@ caption {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-p
 th, td {{ padding: 0.25rem 1rem 0.25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top;
   text-align: left; }}
 th {{ font-weight: 600; }}
-tbody th {{ font-weight: 400; overflow-wrap: anywhere; }}
+tbody th {{ font-weight: 400; max-width: 22rem; overflow-wrap: break-word; }}
+td.text:last-child {{ min-width: 12rem; }}
+td.date {{ white-space: nowrap; }}
 .number {{ text-align: right; white-space: nowrap; }}
 thead .number {{ white-space: normal; }}
 @media print {{
   body {{ max-width: none; padding: 0; font-size: 10pt; }}
+  main {{ grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 1.5rem; }}
   section {{ break-inside: avoid; }}
   .table {{ max-height: none; overflow: visible; }}
   svg, rect, circle, path {{ print-color-adjust: exact; }}

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.reports.axis import Axis
@@ -122,11 +122,12 @@ def test_a_label_window_begins_at_its_date_and_is_as_long_as_the_horizon() -> No
 
 def test_a_later_part_begins_at_a_dashed_line_in_each_row_of_its_group() -> None:
     train, test = date(2026, 1, 1), date(2026, 3, 1)
-    rows = [_row(_run(train)), _row(_run(test, role="test")), _row(_run(train), group="fold")]
+    fold = _row(_run(train), _run(test, role="test"), group="fold")
+    rows = [_row(_run(train)), _row(_run(test, role="test")), fold]
     svg = timeline(_ALT, rows, horizon_days=30)
     borders = _of(svg, "border")
-    assert [_at(line, "x1") for line in borders] == [_at(_of(svg, "at")[1], "x")] * 2
-    assert [_at(line, "y1") // 40 for line in borders] == [0, 1]
+    assert [_at(line, "x1") for line in borders] == [_at(_of(svg, "at")[1], "x")] * 3
+    assert [_at(line, "y1") // 40 for line in borders] == [0, 1, 2]
 
 
 def test_roles_differ_by_sign_and_not_by_colour_alone() -> None:
@@ -135,6 +136,7 @@ def test_roles_differ_by_sign_and_not_by_colour_alone() -> None:
     assert len({mark.get("d") for mark in _of(svg, "mark")}) == len(roles)
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.integers(0, 20_000), st.integers(0, 400))
 def test_months_hold_every_window_and_have_one_to_six_ticks(first: date, days: int, horizon_days: int) -> None:
     last = first + timedelta(days)
@@ -145,6 +147,7 @@ def test_months_hold_every_window_and_have_one_to_six_ticks(first: date, days: i
     assert all(day.day == 1 and months.first <= day < months.end for day in months.ticks())
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5))
 def test_an_axis_holds_its_values_and_has_two_to_six_ticks(values: list[float]) -> None:
     values = [round(value, 3) for value in values]
@@ -156,6 +159,12 @@ def test_an_axis_holds_its_values_and_has_two_to_six_ticks(values: list[float]) 
     assert all(float(axis.text(tick).replace(",", "")) == pytest.approx(tick, abs=1e-9) for tick in ticks)
 
 
+def test_the_middle_of_an_axis_is_half_way_wherever_it_begins() -> None:
+    axis = Axis(name="x", low=10.0, high=30.0)
+    assert [axis.percent(value) for value in (10.0, 20.0, 30.0)] == [0, 50, 100]
+
+
+@settings(deadline=None)  # the machine is shared
 @given(st.text(st.characters(exclude_characters="\r")))  # a reader of XML turns it into a line feed
 def test_any_text_stays_text(text: str) -> None:
     found = ET.fromstring(element("text", words(text), name=text))

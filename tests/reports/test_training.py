@@ -67,7 +67,7 @@ def test_the_same_values_give_the_same_bytes() -> None:
 
 
 def test_importance_in_another_order_gives_the_same_bytes() -> None:
-    report = classified()
+    report = dataclasses.replace(classified(), importance={"a": 1.0, "b": 1.0, "c": 2.0})
     turned = dict(reversed([*report.importance.items()]))
     assert training_page(report) == training_page(dataclasses.replace(report, importance=turned))
 
@@ -155,6 +155,13 @@ def test_tables_hold_the_numbers_of_their_charts() -> None:
     dates = _cells(sections["Parts of the data"])
     assert dates[1][:5] == ["train", "12", "2024-01-01", "2024-12-01", "2024-12-31"]
     assert [row[0] for row in dates[4:7]] == ["validation: train", "validation: test", "fold 1: train"]
+
+
+def test_numbers_stand_to_the_right_and_dates_are_not_broken() -> None:
+    sections = _sections(_parsed(classified()))
+    kinds = {name: [cell.get("class") for cell in next(section.iter("tr"))] for name, section in sections.items()}
+    assert kinds["Parts of the data"] == ["text", "number", "date", "date", "date", "text", "number", "text"]
+    assert kinds["Choice of calibration"] == ["text", "number", "number", "number", "number", "text", "number"]
 
 
 def test_only_the_largest_features_are_drawn_and_the_table_has_all() -> None:
