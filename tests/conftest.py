@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, done
+
+
+# Before LightGBM is loaded: two test processes on two cores whose threads spin while they wait take forty times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")
