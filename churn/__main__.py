@@ -220,7 +220,7 @@ def _run(config: DictConfig) -> _Ended:
         _complain(error)
         return _Ended(code=error.exit_code, error=_first(str(error)))
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.resources.threads))
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # LightGBM's threads spin while they wait, and starve the others
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads of LightGBM would spin
     journal = start_journal(settings.root / "logs" / f"{settings.run}.log")
     try:
         outcome = _run_stage(settings)

@@ -10,8 +10,7 @@ import pytest
 
 from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, done
 
-
-# Before LightGBM is loaded: two test processes on two cores whose threads spin while they wait take forty times as long.
+# Before LightGBM is loaded: threads that spin while they wait make two test processes on two cores many times as slow.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
