@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,7 +63,7 @@ def main(arguments: list[str]) -> int:
         if _SWEEP_WORDS & set(arguments):
             return _sweep(arguments)
         ended: list[_Ended] = []
-        sys.argv = ["churn", *arguments]  # where Hydra reads them
+        _hand_over(arguments, [])
         _hydra(lambda config: ended.append(_run(config)), conf=CONF)
         return min((one.code for one in ended), default=ExitCode.OK)
     except ChurnError as error:
@@ -102,17 +103,12 @@ def trial(config: DictConfig) -> float | None:
 
 def _sweep(arguments: list[str]) -> int:
     """Runs the jobs of a sweep, one by one or several at once, and returns the gravest of their exit codes."""
-    from hydra._internal.utils import get_args
-
     from churn import sweep
 
-    asked = get_args(arguments)
     with tempfile.TemporaryDirectory(prefix=time.strftime("%Y%m%dT%H%M%S-", time.gmtime())) as name:
         folder = Path(name)  # Hydra writes a sweep's settings down, secrets and all
-        sys.argv = ["churn", *asked.overrides, *_sweeper_overrides(asked.overrides, folder)]
-        sys.argv += [one for one in arguments if one not in asked.overrides] + sweep.freeze(
-            folder, CONF, config_dir=asked.config_dir
-        )
+        asked = _hand_over(arguments, _sweeper_overrides(arguments, folder))
+        sys.argv += sweep.freeze(folder, CONF, config_dir=asked.config_dir)
         broken: Exception | KeyboardInterrupt | None = None
         try:
             _hydra(trial, conf=folder / "conf")
@@ -122,6 +118,19 @@ def _sweep(arguments: list[str]) -> int:
         found = sweep.records(folder, planned=_planned(asked.overrides) if is_lost else ())
     codes = _conclude(found, name=folder.name, config_dir=asked.config_dir, broken=broken)
     return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
+
+
+def _hand_over(arguments: Sequence[str], ours: Sequence[str]) -> Namespace:
+    """Puts the arguments, and our own overrides, where Hydra reads them: overrides first, since it wants them together.
+
+    Returns them as Hydra understands them.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    asked = get_args_parser().parse_intermixed_args(arguments)
+    flags = [one for one in arguments if one not in asked.overrides]
+    sys.argv = ["churn", *asked.overrides, *ours, *flags]
+    return asked
 
 
 def _sweeper_overrides(overrides: Sequence[str], folder: Path) -> list[str]:

@@ -121,6 +121,11 @@ def test_a_sweep_runs_every_job_and_exits_with_the_gravest_code(capsys: pytest.C
     assert code == ExitCode.SETTINGS
 
 
+def test_overrides_may_stand_before_and_after_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage=status", "--cfg", "job", f"root={tmp_path}"]) == ExitCode.OK
+    assert f"root: {tmp_path}" in capsys.readouterr().out
+
+
 def test_a_bug_is_told_as_one_line_with_its_traceback_in_the_log(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
