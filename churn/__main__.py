@@ -114,8 +114,8 @@ def _sweep(arguments: list[str]) -> int:
             _hydra(trial, conf=folder / "conf")
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - first what has run until now is told
             broken = error
-        is_lost = not isinstance(broken, ChurnError | KeyboardInterrupt | None)
-        found = sweep.records(folder, planned=_planned(asked.overrides) if is_lost else ())
+        planned = [] if isinstance(broken, ChurnError | KeyboardInterrupt | None) else _planned(asked.overrides)
+        found = sweep.records(folder, planned=planned, interrupted=isinstance(broken, KeyboardInterrupt))
     codes = _conclude(found, name=folder.name, config_dir=asked.config_dir, broken=broken)
     return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
 

@@ -252,6 +252,14 @@ def test_fail_fast_skips_what_has_not_begun_and_a_sweep_goes_on_without_it(
     ]
 
 
+@pytest.mark.parametrize(("asked", "direction"), [([], "maximize"), (["hydra.sweeper.direction=minimize"], "minimize")])
+def test_optuna_maximises_and_outlives_a_failed_trial_unless_told_otherwise(asked: list[str], direction: str) -> None:
+    ours = churn.__main__._sweeper_overrides(["hydra/sweeper=optuna", *asked], Path("folder"))
+    assert [one for one in [*asked, *ours] if "direction" in one] == [f"hydra.sweeper.direction={direction}"]
+    assert "hydra.sweeper.max_failure_rate=1.0" in ours
+    assert churn.__main__._sweeper_overrides(asked, Path("folder")) == ["hydra.sweep.dir='folder'"]
+
+
 def test_an_override_that_no_trial_can_take_is_refused_before_any_runs(tmp_path: Path) -> None:
     ran = command("-m", "stage=train", f"date={TRAINED}", "model.num_leafs=4,8", root=tmp_path)
     assert ran.code == ExitCode.SETTINGS
