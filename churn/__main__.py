@@ -1,12 +1,11 @@
 """How does a command become a run and an exit code?
 
-Compose (Hydra), parse (settings), run (one stage), exit. The only file that knows Hydra. Help is read off the stage
-files without importing them, so that it answers at once.
+Compose (Hydra), parse (settings), run (one stage, or the trials of a sweep, in whatever process), exit. The only file
+that knows Hydra.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
 import logging
 import os
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean
 from churn.journal import start_journal
+from churn.usage import CONF, help_text, options
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from churn.settings import Settings
     from churn.sweep import Record
 
-HERE = Path(__file__).parent
-CONF = HERE.parent / "conf"
 # Gravest first: what a sweep of several jobs exits with.
 _GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
 _SWEEP_WORDS = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
@@ -180,36 +178,6 @@ def _of_broken(broken: BaseException | None, codes: Iterable[ExitCode]) -> list[
     return [ExitCode.BUG]
 
 
-def help_text() -> str:
-    """Returns the stages with the first line of each one's documentation."""
-    stages = {name: _first_line(HERE / "stages" / f"{name}.py") for name in _options("stage")}
-    width = max(map(len, stages))
-    lines = [f"  {name:<{width}}  {text}" for name, text in stages.items()]
-    return "\n".join(
-        [
-            "usage: python -m churn stage=STAGE [date=DATE] [dataset=DATASET] [setting=value ...]",
-            "       python -m churn -m stage=train model.num_leaves=15,31,63   (a sweep)",
-            "",
-            "stages:",
-            *lines,
-            "",
-            f"datasets: {', '.join(_options('dataset'))}",
-            "dates:    2026-01-05, 2026-01-01..2026-01-31, 2026-01-01..2026-12-01/1mo; train and promote take one,",
-            "          and where it is left out the day after the newest raw day",
-            "settings: stage=score --cfg job prints them all; the files in conf/ explain each",
-            "exit:     " + ", ".join(f"{code} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
-        ]
-    )
-
-
-def _options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def _first_line(path: Path) -> str:
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
-
-
 def _hydra(job: Callable[[DictConfig], Any], *, conf: Path) -> None:
     import hydra
     from hydra.errors import HydraException
@@ -279,7 +247,7 @@ def _explained(error: Exception) -> SettingsError:
     missing = str(getattr(error, "missing_cfg_file", None) or "")
     if "/" in missing:
         group, _, name = missing.rpartition("/")
-        known = _options(group)
+        known = options(group)
         return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=did_you_mean(name, known))
     first = _first(str(error)) or type(error).__name__
     mark = getattr(error, "problem_mark", None)
@@ -288,7 +256,7 @@ def _explained(error: Exception) -> SettingsError:
         return SettingsError(where=f"{_as_typed(mark.name)}, line {mark.line + 1}", found=found, action="mend the YAML")
     first = _as_typed(first)
     if "specify 'stage'" in first:
-        return SettingsError(where="command line", found="no stage", action=did_you_mean("", _options("stage")))
+        return SettingsError(where="command line", found="no stage", action=did_you_mean("", options("stage")))
     if first.startswith("Could not override"):
         key = first.split("'")[1]
         return SettingsError(where="command line", found=f"unknown key {key!r}", action=did_you_mean(key, _keys()))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from churn.__main__ import CONF, help_text, main
+from churn.__main__ import main
 from churn.errors import ExitCode
+from churn.usage import CONF, help_text
 
 ROOT = Path(__file__).parent.parent
 

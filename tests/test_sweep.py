@@ -23,6 +23,7 @@ from churn.errors import ExitCode
 from churn.reports.outcome import Outcome, Trial
 from churn.reports.trials import TrialEnd, ranked, trials_table, varied
 from churn.stores.registry import Registry
+from churn.usage import CONF
 from tests.command import FAST, TRAINED
 from tests.command import churn as command
 
@@ -73,7 +74,7 @@ def dying(config: DictConfig) -> None:
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of conf/ that a test may edit."""
-    copy = Path(shutil.copytree(churn.__main__.CONF, tmp_path / "checkout" / "conf"))
+    copy = Path(shutil.copytree(CONF, tmp_path / "checkout" / "conf"))
     monkeypatch.setattr(churn.__main__, "CONF", copy)
     return copy
 
