@@ -174,7 +174,9 @@ def _of_broken(broken: BaseException | None, codes: Iterable[ExitCode]) -> list[
         raise broken
     if broken is None:
         return []
-    print(f"bug in the sweep: {type(broken).__name__}: {broken}", file=sys.stderr)  # noqa: T201
+    last = traceback.extract_tb(broken.__traceback__)[-1]
+    what = f"{type(broken).__name__}: {broken} ({Path(last.filename).name}, line {last.lineno})"
+    print(f"bug in the sweep: {what}", file=sys.stderr)  # noqa: T201
     return [ExitCode.BUG]
 
 
@@ -247,8 +249,9 @@ def _explained(error: Exception) -> SettingsError:
     missing = str(getattr(error, "missing_cfg_file", None) or "")
     if "/" in missing:
         group, _, name = missing.rpartition("/")
-        known = options(group)
-        return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=did_you_mean(name, known))
+        plugin = f"install the plugin that brings it (pip install hydra-{name}-{Path(group).name})"
+        action = plugin if group.startswith("hydra/") else did_you_mean(name, options(group))
+        return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=action)
     first = _first(str(error)) or type(error).__name__
     mark = getattr(error, "problem_mark", None)
     if mark:
