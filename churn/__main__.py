@@ -1,12 +1,11 @@
 """How does a command become a run and an exit code?
 
-Compose (Hydra), parse (settings), run (one stage), exit. The only file that knows Hydra. Help is read off the stage
-files without importing them, so that it answers at once.
+Compose (Hydra), parse (settings), run (one stage, or the trials of a sweep, in whatever process), exit. The only file
+that knows Hydra.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
 import logging
 import os
@@ -15,6 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean
 from churn.journal import start_journal
+from churn.usage import CONF, help_text, options
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from churn.settings import Settings
     from churn.sweep import Record
 
-HERE = Path(__file__).parent
-CONF = HERE.parent / "conf"
 # Gravest first: what a sweep of several jobs exits with.
 _GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
 _SWEEP_WORDS = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
@@ -62,7 +61,7 @@ def main(arguments: list[str]) -> int:
         if _SWEEP_WORDS & set(arguments):
             return _sweep(arguments)
         ended: list[_Ended] = []
-        sys.argv = ["churn", *arguments]  # where Hydra reads them
+        _hand_over(arguments, [])
         _hydra(lambda config: ended.append(_run(config)), conf=CONF)
         return min((one.code for one in ended), default=ExitCode.OK)
     except ChurnError as error:
@@ -102,26 +101,34 @@ def trial(config: DictConfig) -> float | None:
 
 def _sweep(arguments: list[str]) -> int:
     """Runs the jobs of a sweep, one by one or several at once, and returns the gravest of their exit codes."""
-    from hydra._internal.utils import get_args
-
     from churn import sweep
 
-    asked = get_args(arguments)
     with tempfile.TemporaryDirectory(prefix=time.strftime("%Y%m%dT%H%M%S-", time.gmtime())) as name:
         folder = Path(name)  # Hydra writes a sweep's settings down, secrets and all
-        sys.argv = ["churn", *asked.overrides, *_sweeper_overrides(asked.overrides, folder)]
-        sys.argv += [one for one in arguments if one not in asked.overrides] + sweep.freeze(
-            folder, CONF, config_dir=asked.config_dir
-        )
+        asked = _hand_over(arguments, _sweeper_overrides(arguments, folder))
+        sys.argv += sweep.freeze(folder, CONF, config_dir=asked.config_dir)
         broken: Exception | KeyboardInterrupt | None = None
         try:
             _hydra(trial, conf=folder / "conf")
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - first what has run until now is told
             broken = error
-        is_lost = not isinstance(broken, ChurnError | KeyboardInterrupt | None)
-        found = sweep.records(folder, planned=_planned(asked.overrides) if is_lost else ())
+        planned = [] if isinstance(broken, ChurnError | KeyboardInterrupt | None) else _planned(asked.overrides)
+        found = sweep.records(folder, planned=planned, interrupted=isinstance(broken, KeyboardInterrupt))
     codes = _conclude(found, name=folder.name, config_dir=asked.config_dir, broken=broken)
     return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
+
+
+def _hand_over(arguments: Sequence[str], ours: Sequence[str]) -> Namespace:
+    """Puts the arguments, and our own overrides, where Hydra reads them: overrides first, since it wants them together.
+
+    Returns them as Hydra understands them.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    asked = get_args_parser().parse_intermixed_args(arguments)
+    flags = [one for one in arguments if one not in asked.overrides]
+    sys.argv = ["churn", *asked.overrides, *ours, *flags]
+    return asked
 
 
 def _sweeper_overrides(overrides: Sequence[str], folder: Path) -> list[str]:
@@ -167,38 +174,10 @@ def _of_broken(broken: BaseException | None, codes: Iterable[ExitCode]) -> list[
         raise broken
     if broken is None:
         return []
-    print(f"bug in the sweep: {type(broken).__name__}: {broken}", file=sys.stderr)  # noqa: T201
+    last = traceback.extract_tb(broken.__traceback__)[-1]
+    what = f"{type(broken).__name__}: {broken} ({Path(last.filename).name}, line {last.lineno})"
+    print(f"bug in the sweep: {what}", file=sys.stderr)  # noqa: T201
     return [ExitCode.BUG]
-
-
-def help_text() -> str:
-    """Returns the stages with the first line of each one's documentation."""
-    stages = {name: _first_line(HERE / "stages" / f"{name}.py") for name in _options("stage")}
-    width = max(map(len, stages))
-    lines = [f"  {name:<{width}}  {text}" for name, text in stages.items()]
-    return "\n".join(
-        [
-            "usage: python -m churn stage=STAGE [date=DATE] [dataset=DATASET] [setting=value ...]",
-            "       python -m churn -m stage=train model.num_leaves=15,31,63   (a sweep)",
-            "",
-            "stages:",
-            *lines,
-            "",
-            f"datasets: {', '.join(_options('dataset'))}",
-            "dates:    2026-01-05, 2026-01-01..2026-01-31, 2026-01-01..2026-12-01/1mo; train and promote take one,",
-            "          and where it is left out the day after the newest raw day",
-            "settings: stage=score --cfg job prints them all; the files in conf/ explain each",
-            "exit:     " + ", ".join(f"{code} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
-        ]
-    )
-
-
-def _options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
-
-
-def _first_line(path: Path) -> str:
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
 
 
 def _hydra(job: Callable[[DictConfig], Any], *, conf: Path) -> None:
@@ -271,8 +250,9 @@ def _explained(error: Exception) -> SettingsError:
     missing = str(getattr(error, "missing_cfg_file", None) or "")
     if "/" in missing:
         group, _, name = missing.rpartition("/")
-        known = _options(group)
-        return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=did_you_mean(name, known))
+        plugin = f"install the plugin that brings it (pip install hydra-{name}-{Path(group).name})"
+        action = plugin if group.startswith("hydra/") else did_you_mean(name, options(group))
+        return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=action)
     first = _first(str(error)) or type(error).__name__
     mark = getattr(error, "problem_mark", None)
     if mark:
@@ -280,7 +260,7 @@ def _explained(error: Exception) -> SettingsError:
         return SettingsError(where=f"{_as_typed(mark.name)}, line {mark.line + 1}", found=found, action="mend the YAML")
     first = _as_typed(first)
     if "specify 'stage'" in first:
-        return SettingsError(where="command line", found="no stage", action=did_you_mean("", _options("stage")))
+        return SettingsError(where="command line", found="no stage", action=did_you_mean("", options("stage")))
     if first.startswith("Could not override"):
         key = first.split("'")[1]
         return SettingsError(where="command line", found=f"unknown key {key!r}", action=did_you_mean(key, _keys()))

@@ -12,7 +12,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CONFIG_DIR = "config_dir"
 """Where in a sweep's folder the copy of a user's own YAML stands."""
 _LEARNS = "train"
+_DIED = "its process died, or was ended when another's did"
 _BEGUN, _ENDED = ".begun.json", ".ended.json"
 _STATUS: dict[str, Status] = {"finished": "FINISHED", "skipped": "KILLED", "failed": "FAILED", "died": "FAILED"}
 _CHOSEN_BY_STAGE = {"stage", "model", "sweep"}
@@ -67,15 +68,17 @@ def has_failed(folder: Path) -> bool:
     return any(record.end.state == "failed" for record in _ended(folder))
 
 
-def records(folder: Path, *, planned: Sequence[Sequence[str]] = ()) -> tuple[Record, ...]:
+def records(folder: Path, *, planned: Sequence[Sequence[str]] = (), interrupted: bool = False) -> tuple[Record, ...]:
     """Returns what became of every job that began, and of those `planned` (overrides by number) that did not."""
     found = {record.end.number: record for record in _ended(folder)}
     begun = [json.loads(path.read_text()) for path in folder.glob(f"*{_BEGUN}")]
+    lost = _lost("stopped by hand", state="skipped") if interrupted else _lost(_DIED, state="died")
     for job in begun:
-        found.setdefault(job["number"], _lost(job, "its process died, or was ended when another's did", state="died"))
+        found.setdefault(job["number"], _record_of(job, lost))
+    never = _lost("never begun: another trial's process died", state="skipped")
     for number, overrides in enumerate(planned):
         job = {"number": number, "overrides": overrides, "stage": next((one["stage"] for one in begun), "")}
-        found.setdefault(number, _lost(job, "never begun: another trial's process died", state="skipped"))
+        found.setdefault(number, _record_of(job, never))
     return tuple(found[number] for number in sorted(found))
 
 
@@ -230,16 +233,13 @@ def _record(fields: dict[str, Any]) -> Record:
     return Record(**fields | {"end": TrialEnd(**end | {"overrides": tuple(end["overrides"]), "trial": trial})})
 
 
-def _lost(job: Mapping[str, Any], error: str, *, state: Literal["died", "skipped"]) -> Record:
-    end = TrialEnd(
-        number=job["number"],
-        overrides=tuple(job["overrides"]),
-        state=state,
-        code=ExitCode.BUG if state == "died" else ExitCode.OK,
-        error=error,
-        seconds=0.0,
-        trial=None,
-    )
+def _lost(error: str, *, state: Literal["died", "skipped"]) -> TrialEnd:
+    code = ExitCode.BUG if state == "died" else ExitCode.OK
+    return TrialEnd(number=0, overrides=(), state=state, code=code, error=error, seconds=0.0, trial=None)
+
+
+def _record_of(job: Mapping[str, Any], end: TrialEnd) -> Record:
+    end = replace(end, number=job["number"], overrides=tuple(job["overrides"]))
     return Record(end=end, stage=job["stage"], settings=None)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from churn.__main__ import CONF, help_text, main
+from churn.__main__ import main
 from churn.errors import ExitCode
+from churn.usage import CONF, help_text
 
 ROOT = Path(__file__).parent.parent
 
@@ -97,6 +98,7 @@ def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
         (["stage=score", "date=2026-01-05", "root=what%3f"], "root", "choose a folder"),
         (["stage=score", "date=2026-01-05", "registry.uri=http://me:hunter2@host"], "registry.uri", "MLFLOW_TRACKING_"),
         (["stage=score", "=3"], "command line", "--help"),
+        (["-m", "stage=score", "hydra/sweeper=optimal"], "no such hydra/sweeper", "pip install hydra-optimal-sweeper"),
         (["stage=simulate", "date=2026-01-05", "stage.business.scenario=drift"], "change_date", "first day"),
     ],
 )
@@ -119,6 +121,11 @@ def test_a_sweep_runs_every_job_and_exits_with_the_gravest_code(capsys: pytest.C
     assert "no champion yet" in text
     assert "write 2026-01-05" in text
     assert code == ExitCode.SETTINGS
+
+
+def test_overrides_may_stand_before_and_after_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stage=status", "--cfg", "job", f"root={tmp_path}"]) == ExitCode.OK
+    assert f"root: {tmp_path}" in capsys.readouterr().out
 
 
 def test_a_bug_is_told_as_one_line_with_its_traceback_in_the_log(

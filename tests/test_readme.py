@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.__main__ import CONF
+from churn.usage import CONF
 from tests.readme import README, rendered
 
 ROOT = README.parent

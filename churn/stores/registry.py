@@ -182,10 +182,10 @@ class Registry:
             client.set_registered_model_alias(self.model, CHAMPION, str(version))
 
     def _registered_model(self) -> RegisteredModel | None:
-        from mlflow.exceptions import MlflowException
-
         if not self._tracking.is_born:
             return None
+        from mlflow.exceptions import MlflowException
+
         with self._tracking.talk() as client:
             try:
                 return client.get_registered_model(self.model)

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.command import done, published
+from churn.stores.lake import Lake, Partition
+from tests.command import FAST, TRAINED, churn, done, published
 
 NIGHT = "2025-08-20"
 TESTED = "2025-07-11"
@@ -54,3 +55,14 @@ def test_scores_that_were_replaced_are_never_pruned(lake: Path) -> None:
     kinds = {Path(name).parts[1] for name in published(lake, "versions")}
     assert kinds == {"features", "predictions", "tables"}
     done("stage=lineage", f"date={NIGHT}", "stage.rebuild=true", root=lake)
+
+
+def test_nothing_is_deleted_while_a_model_is_trained_and_what_is_trained_does_not_hinder_the_next(lake: Path) -> None:
+    training = Partition(kind="training", dataset="subscription")
+    with Lake(lake).lock(training, shared=True):  # as stage=train holds it
+        ran = churn("stage=prune", "stage.dry_run=false", root=lake)
+        assert ran.code == 6
+        assert "training/subscription: another run is at work on it" in ran.err
+        done("stage=train", f"date={TRAINED}", *FAST, root=lake)
+    with Lake(lake).lock(training):  # as stage=prune holds it
+        assert churn("stage=train", f"date={TRAINED}", *FAST, root=lake).code == 6

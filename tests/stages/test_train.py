@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from churn.stores.git import commit
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
+from churn.training.fit import Trees
 from churn.training.split import Part
 from tests.command import FAST, TRAINED, churn, done
 
@@ -107,6 +114,51 @@ def test_a_sweep_registers_a_candidate_a_job(lake: Path) -> None:
     assert registry(lake).newest() == 3
     leaves = [bundle(lake, version).lineage["model"]["num_leaves"] for version in (2, 3)]
     assert leaves == [4, 8]
+    assert "2 trials, 2 finished" in ran.out
+    for version in (2, 3):
+        assert registry(lake).metrics(version)["leaves"] == bundle(lake, version).leaves > 60
+
+
+def test_the_run_keeps_settings_feature_versions_and_the_data_dictionary(business: Path) -> None:
+    settings, features, dictionary = (kept(business, name) for name in ("settings", "features", "data_dictionary"))
+    assert settings["model"]["num_iterations"] == 60
+    assert settings["stage"]["split"]["kind"] == "by_time"
+    assert not {"root", "run", "today"} & set(settings)
+    made_from = bundle(business, 1)
+    assert features["columns"] == list(made_from.encoding.features)
+    assert set(features["versions"]) == {name for name in made_from.lineage["inputs"] if name.startswith("features/")}
+    assert [entry["name"] for entry in dictionary] == features["columns"]
+    assert all(entry["meaning"] for entry in dictionary)
+
+
+def kept(root: Path, name: str) -> Any:
+    """A JSON artifact of the run of version 1."""
+    (path,) = (root / "mlflow" / "artifacts").glob(f"*/artifacts/{name}.json")
+    return json.loads(path.read_text())
+
+
+def test_the_run_names_the_commit_and_hashes_of_data_and_settings(business: Path) -> None:
+    with closing(sqlite3.connect(business / "mlflow" / "mlflow.db")) as database:
+        tags = dict(database.execute("select key, value from model_version_tags where version = 1"))
+    checkout = commit(Path(__file__).parent)
+    assert tags.get("mlflow.source.git.commit") == checkout
+    assert {len(tags[name]) for name in ("churn.data", "churn.settings", "churn.fingerprint")} == {64}
+
+
+def test_plain_mlflow_predicts_the_raw_score_of_an_example_that_is_nobodys(business: Path) -> None:
+    import mlflow.pyfunc
+
+    made_up = bundle(business, 1)
+    (model,) = (business / "mlflow" / "artifacts").glob("*/artifacts/model")
+    loaded = mlflow.pyfunc.load_model(str(model))
+    example = loaded.input_example
+    assert example.to_dict("records") == [made_up.example]
+    for entry in made_up.dictionary:
+        assert entry.minimum is None or made_up.example[entry.name] >= entry.minimum
+        assert entry.maximum is None or made_up.example[entry.name] <= entry.maximum
+    trees = Trees.load(made_up.model_text)
+    raw = trees.raw_scores(np.array([[made_up.example[name] for name in trees.features]]), num_threads=1)
+    assert loaded.predict(example) == pytest.approx(1 / (1 + np.exp(-raw)), rel=1e-12)
 
 
 def test_a_copied_root_writes_nothing_into_the_one_it_was_copied_from(business: Path, lake: Path) -> None:

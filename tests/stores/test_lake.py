@@ -142,6 +142,36 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
     put(Lake(tmp_path), "abc")
 
 
+def test_many_hold_a_lock_shared_and_nobody_holds_it_alone_meanwhile(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with (
+        lake.lock(DAY, shared=True),
+        lake.lock(DAY, shared=True),
+        pytest.raises(LockedError, match=r"process \d+\)"),
+    ):
+        put(lake, "abc")
+    with lake.lock(DAY), pytest.raises(LockedError), lake.lock(DAY, shared=True):
+        pass
+    put(lake, "abc")
+
+
+def test_who_waits_for_a_lock_has_it_once_it_is_let_go(tmp_path: Path) -> None:
+    lake, order = Lake(tmp_path), []
+
+    def second() -> None:
+        with lake.lock(DAY, wait=True):
+            order.append("second")
+
+    with ThreadPoolExecutor() as pool:
+        with lake.lock(DAY):
+            waiting = pool.submit(second)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.2)
+            order.append("first")
+        waiting.result(timeout=10)
+    assert order == ["first", "second"]
+
+
 @pytest.mark.parametrize("damage", ["flipped byte", "cut short", "gone"])
 def test_a_changed_file_is_refused_with_its_name(tmp_path: Path, damage: str) -> None:
     lake = Lake(tmp_path)
