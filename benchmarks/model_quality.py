@@ -92,7 +92,7 @@ def _signed(found: tuple[float, float]) -> str:
 
 
 def _folds(table: FlatTable) -> Iterator[Judged]:
-    model = _settings("stage=train").model
+    model = settings_of("stage=train").model
     chosen = buckets(np.arange(len(table.labels)), 10, draw=1) == 0  # a tenth of the training rows validates
     for fold in range(5):
         train = np.flatnonzero(table.fold != fold)
@@ -145,7 +145,7 @@ def _simulated() -> Iterator[Judged]:
 
     with tempfile.TemporaryDirectory() as folder:
         root = f"root={folder}/lake"
-        simulate.run(_settings("stage=simulate", "date=2025-01-01..2026-01-04", root))
+        simulate.run(settings_of("stage=simulate", "date=2025-01-01..2026-01-04", root))
         doors, parts = _parts("date=2026-01-05", root)
         judged = _of(doors, parts)
         path = doors.lake.path(doors.partition("truth", parts.split.test.dates[0])) / "truth.parquet"
@@ -170,7 +170,7 @@ def _online_retail() -> Iterator[Judged]:
 def _parts(*arguments: str) -> tuple[Doors, Parts]:
     from churn.stages import train
 
-    doors = Doors(_settings("stage=train", *arguments))
+    doors = Doors(settings_of("stage=train", *arguments))
     return doors, read_parts(doors, train.prepare(doors), known_at=doors.day)
 
 
@@ -187,7 +187,7 @@ def _of(doors: Doors, parts: Parts) -> Judged:
     return _judged(encoding, matrix, labels, fold=positions, validation=validation, model=doors.settings.model)
 
 
-def _settings(*overrides: str) -> Settings:
+def settings_of(*overrides: str) -> Settings:
     """Returns the settings that the program itself composes of a command."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf

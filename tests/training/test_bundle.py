@@ -131,8 +131,8 @@ def test_checksums_that_say_nothing_are_refused(checksums: bytes) -> None:
 
 
 def test_a_format_of_the_future_is_refused_by_its_number() -> None:
-    future = FILES["checksums.json"].replace(b'"format": 1', b'"format": 2')
-    with pytest.raises(DataError, match=r"checksums\.json: format version 2, and this code reads 1"):
+    future = FILES["checksums.json"].replace(b'"format": 2', b'"format": 3')
+    with pytest.raises(DataError, match=r"checksums\.json: format version 3, and this code reads 2"):
         Bundle.from_files(FILES | {"checksums.json": future})
 
 
