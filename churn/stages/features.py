@@ -6,11 +6,11 @@ file: training and scoring both read it, so there is no other feature code.
 
 from __future__ import annotations
 
-import itertools
 import logging
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from churn.dates import first_gap
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.nights import inputs_at, nights, no_night
@@ -86,11 +86,10 @@ def _require_raw_days(doors: Doors, day: date, raw: RawDays) -> None:
     if covered.first_day > day - timedelta(days=dataset.history_days):
         found = f"the raw days begin on {covered.first_day}, and features look {dataset.history_days} days back"
         raise DataError(where=where, found=found, action="load earlier days, or ask a later date")
-    days = sorted({*(present for present in raw.manifests if present < day), day})
-    for one, other in itertools.pairwise(days):
-        if (other - one).days > 1 + allowed:
-            found = f"no raw day between {one} and {other}"
-            raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
+    gap = first_gap([*(present for present in raw.manifests if present < day), day], allowed_days=allowed)
+    if gap:
+        found = f"no raw day between {gap[0]} and {gap[1]}"
+        raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
 
 
 def _write(doors: Doors, day: date, staging: Staging) -> None:
