@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean
+from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 CONF = HERE.parent / "conf"
-# Gravest first: what a sweep of several jobs exits with.
-_GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
 log = logging.getLogger("churn")
 
 
@@ -53,7 +51,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("stopped; whatever was published is whole", file=sys.stderr)  # noqa: T201
         return 130
-    return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
+    return gravest(codes)
 
 
 def help_text() -> str:
