@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from churn.stores.lake import Lake
+from churn.stores.registry import Registry
 from tests.command import churn, done, published
 
 NIGHTLY = "stage=nightly"
@@ -141,6 +142,25 @@ def test_a_backfill_scores_each_night_with_the_champion_of_that_night_or_with_to
     done("stage=drift", "date=2025-08-12..2025-08-16/2d", root=lake)
     done("stage=score", "date=2025-08-12..2025-08-16/2d", root=lake)
     assert versions(lake) == {12: 2, 14: 2, 16: 2}
+
+
+def test_who_reigned_is_not_guessed_where_the_alias_was_moved_by_hand(lake: Path) -> None:
+    done("stage=train", "date=2025-08-15", "model.num_iterations=20", root=lake)
+    done("stage=promote", "date=2025-08-15", *EASY, root=lake)
+    registry = Registry(folder=lake / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+    with registry._talk() as client:
+        client.set_registered_model_alias("churn-predictor", "champion", "1")
+    score = ("stage=score", "date=2025-08-20", "stage.model=as_of")
+    ran = churn(*score, root=lake)
+    assert ran.code == 2
+    assert "version 1 bears the alias champion, and since when is on no record" in ran.err
+    assert "stage=promote dataset=subscription date=" in ran.err
+    ran = done("stage=promote", "date=2025-08-18", "stage.version=1", root=lake)
+    assert "version 1 is champion already, its reign is noted from 2025-08-18 on" in ran.out
+    done("stage=features", "date=2025-08-16", root=lake)
+    done(*score, root=lake)
+    done("stage=score", "date=2025-08-16", "stage.model=as_of", root=lake)
+    assert versions(lake) == {16: 2, 20: 1}
 
 
 def versions(root: Path) -> dict[int, int]:

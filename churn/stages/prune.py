@@ -30,6 +30,8 @@ def run(settings: Settings) -> Outcome:
         for place in free if not stage.dry_run else ():
             doors.lake.drop_version(place)
             log.info("deleted %s", place)
+        for kind in _KINDS if not stage.dry_run else ():
+            doors.lake.sweep_versions(kind, settings.dataset.name)
     freed = sum(_bytes(place_manifest) for place_manifest in free.values())
     verb = "may go (dry run: stage.dry_run=false deletes them)" if stage.dry_run else "deleted"
     return Outcome(
