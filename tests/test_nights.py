@@ -134,7 +134,7 @@ def test_scoring_a_night_again_says_what_moves_before_it_replaces(lake: Path) ->
 
 
 def test_a_backfill_scores_each_night_with_the_champion_of_that_night_or_with_todays(lake: Path) -> None:
-    done("stage=train", "date=2025-08-15", "model.num_iterations=20", "stage.split.test_dates=1", root=lake)
+    done("stage=train", "date=2025-08-15", "model.num_iterations=20", "split.test_dates=1", root=lake)
     done("stage=promote", "date=2025-08-15", *EASY, root=lake)
     done("stage=features", "date=2025-08-12..2025-08-16/2d", root=lake)
     done("stage=score", "date=2025-08-12..2025-08-16/2d", "stage.model=as_of", root=lake)
