@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean
+from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
 from churn.journal import start_journal
 from churn.usage import CONF, help_text, options
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from churn.settings import Settings
     from churn.sweep import Record
 
-# Gravest first: what a sweep of several jobs exits with.
-_GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
 _SWEEP_WORDS = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
 # Optuna would minimise, and give up at the first trial that fails.
 _OPTUNA = {"hydra.sweeper.direction": "maximize", "hydra.sweeper.max_failure_rate": "1.0"}
@@ -115,7 +113,7 @@ def _sweep(arguments: list[str]) -> int:
         planned = [] if isinstance(broken, ChurnError | KeyboardInterrupt | None) else _planned(asked.overrides)
         found = sweep.records(folder, planned=planned, interrupted=isinstance(broken, KeyboardInterrupt))
     codes = _conclude(found, name=folder.name, config_dir=asked.config_dir, broken=broken)
-    return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
+    return gravest(codes)
 
 
 def _hand_over(arguments: Sequence[str], ours: Sequence[str]) -> Namespace:

@@ -47,8 +47,9 @@ class Parts:
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Fingerprints of all features and labels that were read."""
-        return self.train.inputs | self.calibration.inputs | self.test.inputs
+        """Fingerprints of all features, labels and raw days of label windows that were read."""
+        parts = (self.train, self.calibration, self.test)
+        return {name: found for part in parts for name, found in (part.inputs | part.raw_days).items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,8 +58,9 @@ def champion_of(doors: Doors, day: date) -> Champion:
     """Returns the version that was champion on the night of `day`, by the reigns that the registry keeps.
 
     Raises:
-        SettingsError: nobody was champion yet.
+        SettingsError: nobody was champion yet, or the alias was moved without a reign.
     """
+    _require_noted(doors)
     reigns = doors.registry.reigns()
     past = [reign for reign in reigns if date.fromisoformat(reign.since) <= day]
     if not past:
@@ -69,6 +70,25 @@ def champion_of(doors: Doors, day: date) -> Champion:
         action = "score it with today's champion: stage.model=current"
         raise SettingsError(where=f"champion of {day}", found=f"none: {first}", action=action)
     return version_of(doors, past[-1].version)
+
+
+def reign_to_note(doors: Doors) -> Registered | None:
+    """Returns the champion where its reign is on no record: its alias was set by hand, or a promotion was killed."""
+    champion, reigns = doors.registry.champion(), doors.registry.reigns()
+    return champion if champion and champion.version != (reigns[-1].version if reigns else None) else None
+
+
+def _require_noted(doors: Doors) -> None:
+    champion = reign_to_note(doors)
+    if champion is None:
+        return
+    version = champion.version
+    raise SettingsError(
+        where=f"registry {doors.registry.model}",
+        found=f"version {version} bears the alias champion, and since when is on no record",
+        action=f"name the night since which it reigns: {doors.command('promote', doors.settings.today)} "
+        f"stage.version={version}; or set the alias back",
+    )
 
 
 def version_of(doors: Doors, version: int) -> Champion:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import calendar
+import itertools
 import re
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from churn.errors import SettingsError
@@ -62,6 +64,18 @@ def step_from(start: date, step: str, times: int) -> date:
         return add_months(start, count) if unit == "mo" else start + timedelta(days=count * (7 if unit == "w" else 1))
     except (OverflowError, ValueError) as error:
         raise SettingsError(where="date", found=f"{step!r} leaves the calendar", action="use a smaller step") from error
+
+
+def first_gap(days: Iterable[date], *, allowed_days: int) -> tuple[date, date] | None:
+    """Returns the first two neighbours with more than `allowed_days` between them; None where there are none.
+
+    >>> days = [date(2026, 1, 5), date(2026, 1, 1), date(2026, 1, 2)]
+    >>> first_gap(days, allowed_days=2)
+    >>> [str(day) for day in first_gap(days, allowed_days=1)]
+    ['2026-01-02', '2026-01-05']
+    """
+    pairs = itertools.pairwise(sorted(days))
+    return next(((one, other) for one, other in pairs if (other - one).days > 1 + allowed_days), None)
 
 
 def parse_dates(text: str) -> tuple[date, ...]:

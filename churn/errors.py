@@ -25,6 +25,20 @@ class ExitCode(IntEnum):
     TRY_AGAIN = 75
 
 
+_GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
+
+
+def gravest(codes: Iterable[ExitCode]) -> ExitCode:
+    """Returns what several ends are told as: the gravest of their exit codes; none at all ended well.
+
+    >>> gravest([ExitCode.DRIFT_ALARM, ExitCode.TRY_AGAIN, ExitCode.DATA]).name
+    'DATA'
+    >>> gravest([]).name
+    'OK'
+    """
+    return min(codes, key=_GRAVITY.index, default=ExitCode.OK)
+
+
 class ChurnError(Exception):
     """A deliberate stop: where, what was found, what to do.
 

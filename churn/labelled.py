@@ -7,6 +7,7 @@ published features alone, the same that scoring reads.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from churn.dates import first_gap
 from churn.doors import Doors
 from churn.errors import DataError
-from churn.raw_days import in_lake, require_unchanged
+from churn.raw_days import RawDays, in_lake, require_unchanged, require_whole
 from churn.stores.parquet import read_table
 from churn.training.hashing import Ints, buckets
 from churn.training.split import BUCKETS, Part
@@ -25,13 +27,17 @@ from churn.training.split import BUCKETS, Part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """Features, label, customer and date of the rows of a part, and a fingerprint a date of what was read."""
+    """Features, label, customer and date of the rows of a part, and a fingerprint a date of what was read.
+
+    `raw_days` are the raw days of the label windows, as `tables/<day>`, each with the content that was read.
+    """
 
     features: pl.DataFrame
     labels: npt.NDArray[Any]
     customers: Ints
     days: npt.NDArray[np.datetime64]
     inputs: dict[str, str]
+    raw_days: dict[str, str]
 
     def positions(self, part: Part) -> Ints:
         """Returns the positions of the rows that belong to a part of these, ascending."""
@@ -44,11 +50,14 @@ def read_labelled(doors: Doors, part: Part, *, known_at: date) -> Labelled:
 
     Raises:
         TryAgainError: another run brought raw days again meanwhile.
-        DataError: a label is not ripe, raw days are missing from its window, features and labels disagree on who
-            was there, or none of the part's customers was.
+        DataError: a label is not ripe, raw days are missing from its window or are not as they were published,
+            features and labels disagree on who was there, or none of the part's customers was.
     """
-    raw = in_lake(doors)
-    parts = [_read(doors, day, known_at) for day in part.dates]
+    raw, horizon = in_lake(doors), timedelta(days=doors.dataset.horizon_days)
+    for day in part.dates:
+        _require_window(doors, raw, day, known_at=known_at)
+    require_whole(doors, raw, max(part.dates) + horizon)
+    parts = [_read(doors, day) for day in part.dates]
     require_unchanged(doors, raw, known_at)
     rows = pl.concat([found for found, _ in parts])
     days = np.repeat(np.array(part.dates, dtype="datetime64[D]"), [found.height for found, _ in parts])
@@ -63,6 +72,7 @@ def read_labelled(doors: Doors, part: Part, *, known_at: date) -> Labelled:
         customers=rows[doors.dataset.key].to_numpy(),
         days=days[chosen],
         inputs={name: found for _, inputs in parts for name, found in inputs.items()},
+        raw_days={name: content for day in part.dates for name, content in _window(raw, day, horizon).items()},
     )
 
 
@@ -72,15 +82,13 @@ def _among(customers: Ints, part: Part) -> npt.NDArray[np.bool_]:
     return np.isin(buckets(customers, BUCKETS), part.buckets)
 
 
-def _read(doors: Doors, day: date, known_at: date) -> tuple[pl.DataFrame, dict[str, str]]:
+def _window(raw: RawDays, day: date, horizon: timedelta) -> dict[str, str]:
+    before = raw.inputs(day)
+    return {name: content for name, content in raw.inputs(day + horizon).items() if name not in before}
+
+
+def _read(doors: Doors, day: date) -> tuple[pl.DataFrame, dict[str, str]]:
     key, horizon = doors.dataset.key, doors.dataset.horizon_days
-    ripe = day + timedelta(days=horizon)
-    where = f"labels {doors.dataset.name} {day}"
-    if ripe > known_at:
-        raise DataError(
-            where=where, found=f"not ripe before {ripe}", action=f"use date={ripe} or later, or earlier rows"
-        )
-    _require_window(doors, ripe, known_at=known_at, where=where)
     partition = doors.partition("features", day)
     manifest = doors.lake.open(partition, made_by=doors.command("features", day))
     features = read_table(doors.lake.path(partition) / "features.parquet")
@@ -89,16 +97,35 @@ def _read(doors: Doors, day: date, known_at: date) -> tuple[pl.DataFrame, dict[s
     rows = features.join(labels, on=key, how="inner", maintain_order="left")
     if labels.height != features.height or not rows[key].equals(features[key]):
         found = f"{features.height:,} rows of features, {labels.height:,} labels, {rows.height:,} of them shared"
-        raise DataError(where=where, found=found, action="make snapshot.sql and labels.sql take the same population")
+        action = "make snapshot.sql and labels.sql take the same population"
+        raise DataError(where=_where(doors, day), found=found, action=action)
     return rows, {str(partition): manifest.content, f"labels/{day}": _sha256(labels)}
 
 
-def _require_window(doors: Doors, ripe: date, *, known_at: date, where: str) -> None:
+def _require_window(doors: Doors, raw: RawDays, day: date, *, known_at: date) -> None:
+    ripe, allowed = day + timedelta(days=doors.dataset.horizon_days), doors.settings.dataset.max_gap_days
+    if ripe > known_at:
+        found, action = f"not ripe before {ripe}", f"use date={ripe} or later, or earlier rows"
+        raise DataError(where=_where(doors, day), found=found, action=action)
     # A gap at the window's end may be the shop's closing days, or the end of the feed: days after it tell which.
-    last = in_lake(doors).coverage(known_at).last_day
+    last, action = raw.coverage(known_at).last_day, "load the missing days, or use earlier dates"
     if last < ripe - timedelta(days=1):
         found = f"its window ends on {ripe - timedelta(days=1)} and the raw days on {last}"
-        raise DataError(where=where, found=found, action="load the missing days, or use earlier dates")
+        raise DataError(where=_where(doors, day), found=found, action=action)
+    gap = first_gap(_around(raw, day, ripe), allowed_days=allowed)
+    if gap:
+        found = f"no raw day between {gap[0]} and {gap[1]}"
+        raise DataError(where=_where(doors, day), found=found, action=action)
+
+
+def _around(raw: RawDays, first: date, end: date) -> Iterator[date]:
+    """Yields the raw days of [first, end), and the last before and the first after it, where there are any."""
+    before, after = [day for day in raw.manifests if day < first], [day for day in raw.manifests if day >= end]
+    yield from (*before[-1:], *(day for day in raw.manifests if first <= day < end), *after[:1])
+
+
+def _where(doors: Doors, day: date) -> str:
+    return f"labels {doors.dataset.name} {day}"
 
 
 def _sha256(labels: pl.DataFrame) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from churn.stores.lake import Lake
+from churn.stores.registry import Registry
 from tests.command import churn, done, published
 
 NIGHTLY = "stage=nightly"
+CHUNKS = "resources.chunk_rows=400"  # as the features of `lake` were made, which would be stale otherwise
 EASY = ("stage.gates.champion.kind=non_inferior", "+stage.gates.champion.margin=0.4")
 
 
@@ -49,26 +51,70 @@ def test_auto_fills_a_hole_and_looks_no_farther_back_than_told(lake: Path) -> No
     for night in ("2025-08-17", "2025-08-20"):
         for kind in ("predictions", "drift"):
             shutil.rmtree(lake / kind / "subscription" / f"date={night}")
-    done(NIGHTLY, "date=auto", "catch_up_days=3", root=lake)
+    caught_up = done(NIGHTLY, "date=auto", "catch_up_days=3", root=lake)
     days = Lake(lake).days("predictions", "subscription")
     assert date(2025, 8, 20) in days
     assert date(2025, 8, 17) not in days
+    assert "1 missed nights, 2025-08-17 to 2025-08-17: raise catch_up_days" in caught_up.out
+    assert "1 nights before 2025-08-19 were missed and are left out" in caught_up.err
+    again = done(NIGHTLY, "date=auto", "catch_up_days=3", root=lake)
+    assert "nothing to do, no night was missed in the last 3 days" in again.out
+    assert "left out  1 missed nights" in again.out
 
 
 def test_a_corrected_raw_day_makes_later_nights_stale_and_stale_rebuilds_those_alone(lake: Path) -> None:
-    done(NIGHTLY, "date=2025-08-18..2025-08-20", root=lake)
-    fresh = done("stage=status", "stage.last=3", root=lake).out
+    done(NIGHTLY, "date=2025-08-18..2025-08-20", CHUNKS, root=lake)
+    fresh = done("stage=status", "stage.last=3", CHUNKS, root=lake).out
     assert fresh.count("as it would be made now") == 3
     before = published(lake, "predictions")
     correct(lake, "2025-08-18")
-    shown = done("stage=status", "stage.last=3", root=lake).out.splitlines()[-3:]
+    shown = done("stage=status", "stage.last=3", CHUNKS, root=lake).out.splitlines()[-3:]
     assert ["stale: raw day 2025-08-18" in line for line in shown] == [False, True, True]
-    ran = done(NIGHTLY, "date=stale", root=lake)
+    ran = done(NIGHTLY, "date=stale", CHUNKS, root=lake)
     assert "2 nights from 2025-08-19 to 2025-08-20" in ran.out
     after = published(lake, "predictions")
     changed = {name.split("/")[2] for name in after if after[name] != before[name]}
     assert changed == {"date=2025-08-19", "date=2025-08-20"}
-    assert "nothing to do, no night is stale" in done(NIGHTLY, "date=stale", root=lake).out
+    assert "nothing to do, no night is stale" in done(NIGHTLY, "date=stale", CHUNKS, root=lake).out
+
+
+def test_status_and_a_stale_nightly_name_the_same_nights(lake: Path) -> None:
+    done(NIGHTLY, "date=2025-08-18..2025-08-19", CHUNKS, root=lake)
+    shutil.rmtree(lake / "drift" / "subscription" / "date=2025-08-19")
+    before = published(lake, "features", "predictions")
+    correct(lake, "2025-08-18")
+    shown = done("stage=status", "stage.last=3", CHUNKS, root=lake).out.splitlines()[-3:]
+    assert ["stale: raw day 2025-08-18" in line for line in shown] == [False, True, True]
+    assert "2 nights from 2025-08-19 to 2025-08-20" in done(NIGHTLY, "date=stale", CHUNKS, root=lake).out
+    after = published(lake, "features", "predictions")
+    nights = {
+        (kind, day) for kind, _, day in (name.split("/")[:3] for name in after if after[name] != before.get(name))
+    }
+    never_scored = ("features", "date=2025-08-20")
+    assert nights == {never_scored, ("features", "date=2025-08-19"), ("predictions", "date=2025-08-19")}
+    assert Lake(lake).days("drift", "subscription")[-1] == date(2025, 8, 19)
+    assert "no night is stale" in done(NIGHTLY, "date=stale", CHUNKS, root=lake).out
+
+
+def test_a_raw_day_that_cannot_be_brought_stops_the_nights_after_it_alone(lake: Path) -> None:
+    hidden = hide(lake, "2025-08-17")
+    for day in ("2025-08-17", "2025-08-18", "2025-08-19"):
+        shutil.rmtree(lake / "tables" / "subscription" / f"date={day}")
+    shutil.rmtree(lake / "features" / "subscription" / "date=2025-08-20")
+    done(NIGHTLY, "date=2025-08-16..2025-08-17", CHUNKS, root=lake)
+    come(lake, hidden)
+    correct(lake, "2025-08-16")
+    path = lake / "raw" / "subscription" / "date=2025-08-18" / "usage.parquet"
+    path.write_bytes(path.read_bytes()[:300])
+    for command in (("stage=features", "date=stale"), (NIGHTLY, "date=stale")):
+        ran = churn(*command, CHUNKS, root=lake)
+        assert ran.code == 3
+        assert "date=2025-08-18/usage.parquet" in ran.err
+        assert "stopped" in ran.out
+    assert "predictions/subscription/date=2025-08-17: replaces scores" in ran.err
+    ran = churn("stage=features", "date=2025-08-17..2025-08-20", CHUNKS, root=lake)
+    assert ran.code == 3
+    assert Lake(lake).days("features", "subscription")[-2:] == (date(2025, 8, 17), date(2025, 8, 18))
 
 
 def test_scoring_a_night_again_says_what_moves_before_it_replaces(lake: Path) -> None:
@@ -88,7 +134,7 @@ def test_scoring_a_night_again_says_what_moves_before_it_replaces(lake: Path) ->
 
 
 def test_a_backfill_scores_each_night_with_the_champion_of_that_night_or_with_todays(lake: Path) -> None:
-    done("stage=train", "date=2025-08-15", "model.num_iterations=20", "stage.split.test_dates=1", root=lake)
+    done("stage=train", "date=2025-08-15", "model.num_iterations=20", "split.test_dates=1", root=lake)
     done("stage=promote", "date=2025-08-15", *EASY, root=lake)
     done("stage=features", "date=2025-08-12..2025-08-16/2d", root=lake)
     done("stage=score", "date=2025-08-12..2025-08-16/2d", "stage.model=as_of", root=lake)
@@ -96,6 +142,25 @@ def test_a_backfill_scores_each_night_with_the_champion_of_that_night_or_with_to
     done("stage=drift", "date=2025-08-12..2025-08-16/2d", root=lake)
     done("stage=score", "date=2025-08-12..2025-08-16/2d", root=lake)
     assert versions(lake) == {12: 2, 14: 2, 16: 2}
+
+
+def test_who_reigned_is_not_guessed_where_the_alias_was_moved_by_hand(lake: Path) -> None:
+    done("stage=train", "date=2025-08-15", "model.num_iterations=20", root=lake)
+    done("stage=promote", "date=2025-08-15", *EASY, root=lake)
+    registry = Registry(folder=lake / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+    with registry._talk() as client:
+        client.set_registered_model_alias("churn-predictor", "champion", "1")
+    score = ("stage=score", "date=2025-08-20", "stage.model=as_of")
+    ran = churn(*score, root=lake)
+    assert ran.code == 2
+    assert "version 1 bears the alias champion, and since when is on no record" in ran.err
+    assert "stage=promote dataset=subscription date=" in ran.err
+    ran = done("stage=promote", "date=2025-08-18", "stage.version=1", root=lake)
+    assert "version 1 is champion already, its reign is noted from 2025-08-18 on" in ran.out
+    done("stage=features", "date=2025-08-16", root=lake)
+    done(*score, root=lake)
+    done("stage=score", "date=2025-08-16", "stage.model=as_of", root=lake)
+    assert versions(lake) == {16: 2, 20: 1}
 
 
 def versions(root: Path) -> dict[int, int]:

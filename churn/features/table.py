@@ -77,9 +77,8 @@ def _computed(rows: pl.DataFrame, feature: Feature, where: str) -> pl.Series:
         return rows.select(feature.expr.alias(feature.name)).to_series()
     except pl.exceptions.PolarsError as error:
         found = f"feature {feature.name} cannot be computed ({type(error).__name__})"
-        raise DataError(
-            where=where, found=found, action="mend its expression, or the raw column that it reads"
-        ) from error
+        action = "mend its expression, or the raw column that it reads"
+        raise DataError(where=where, found=found, action=action) from None  # Polars may quote a row's value
 
 
 def _publish(computed: pl.Series, dtype: type[pl.DataType], *, where: str) -> pl.Series:

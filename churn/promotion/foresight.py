@@ -1,6 +1,6 @@
-"""Which features know the day after?
+"""Which features know later days?
 
-Features at a date know the raw days before it and nothing else, so showing them one day more has to change none. This
+Features at a date know the raw days before it and nothing else, so showing them more days has to change none. This
 compares the two tables; whoever builds them decides which days are visible.
 """
 
@@ -15,7 +15,7 @@ from churn.promotion.suspicion import Kind, Suspicion
 def changed(before: pl.DataFrame, after: pl.DataFrame, *, key: str) -> tuple[Suspicion, ...]:
     """Returns the features whose values differ, in the order of the columns; the population first where it differs.
 
-    `before` and `after` are features of one date, one row per `key` in any order, without and with the day after. For
+    `before` and `after` are features of one date, one row per `key` in any order, without and with later days. For
     the keys in both, values are compared exactly, null and NaN each equal to itself; a feature's `figure` is the share
     of these rows that changed. The population's is the share of all keys that are in one table only.
 
@@ -26,7 +26,7 @@ def changed(before: pl.DataFrame, after: pl.DataFrame, *, key: str) -> tuple[Sus
     >>> before = pl.DataFrame({"id": [1, 2], "visits": [3, None]})
     >>> [found] = changed(before, before.with_columns(visits=pl.Series([3, 1])), key="id")
     >>> found.feature, found.figure, found.reason
-    ('visits', 0.5, '1 of 2 rows changed when the day after was added')
+    ('visits', 0.5, '1 of 2 rows changed when later days were added')
     """
     _require_same_columns(before, after, key)
     for table, name in ((before, "before"), (after, "after")):
@@ -41,7 +41,7 @@ def changed(before: pl.DataFrame, after: pl.DataFrame, *, key: str) -> tuple[Sus
 
 
 def _feature(name: str, rows: int, *, of: int) -> Suspicion:
-    reason = f"{rows:,} of {of:,} rows changed when the day after was added"
+    reason = f"{rows:,} of {of:,} rows changed when later days were added"
     return _suspicion(name, Kind.FORESIGHT, share=rows / of, n=of, reason=reason)
 
 
@@ -50,7 +50,7 @@ def _population(before: int, after: int, *, both: int) -> list[Suspicion]:
     if not gone + new:
         return []
     n = before + new
-    reason = f"{gone:,} of {before:,} rows were gone and {new:,} were new when the day after was added"
+    reason = f"{gone:,} of {before:,} rows were gone and {new:,} were new when later days were added"
     return [_suspicion(None, Kind.POPULATION, share=(gone + new) / n, n=n, reason=reason)]
 
 

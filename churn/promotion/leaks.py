@@ -30,8 +30,9 @@ def find_leaks(
     """Returns what is suspicious of knowing the label in a training table, and what came nearest to its limit.
 
     Looked for are features that rank alone beyond belief, that give the label away by null or a constant, and rows of
-    the test part that were seen in training. `identity` names the columns that say which row is which (the key and the
-    date). The models behind it are of `model`'s kind; the same rows, settings and threads give the same answer.
+    the test part that were seen in training. `identity` names the columns that say which row is which: the key, and
+    where a customer comes again on other dates, the features too, so that only a row that is the same there is a copy.
+    The models behind it are of `model`'s kind; the same rows, settings and threads give the same answer.
 
     Silence is no proof: a feature that knows the future a little is covered by the others and stays unnamed here; see
     `churn.promotion.foresight.changed`. Rows are taken as independent, so that many dates of the same customers make

@@ -23,8 +23,8 @@ class Kind(StrEnum):
     ALONE = "ranks alone beyond belief"
     GIVEAWAY = "null or a constant gives the label away"
     SHUFFLED = "shuffled labels are learned"
-    FORESIGHT = "changes when the day after is added"
-    POPULATION = "rows come or go when the day after is added"
+    FORESIGHT = "changes when later days are added"
+    POPULATION = "rows come or go when later days are added"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

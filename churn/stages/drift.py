@@ -32,18 +32,18 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `drift/<dataset>/date=D` for every date; exit code 5 where one alarms, or cannot be told at all."""
     doors = Doors(settings)
-    dates = nights(doors, kind="drift")
-    if not dates:
-        return no_night(settings)
+    found = nights(doors, "drift")
+    if not found.dates:
+        return no_night(settings, found)
     champion = require_champion(doors)
-    for day in dates:
+    for day in found.dates:
         _publish(doors, scored_by(doors, champion, day), day)
-    facts = {day: _facts(doors, day) for day in dates}
+    facts = {day: _facts(doors, day) for day in found.dates}
     answer = worst(Answer(fact["answer"]) for fact in facts.values())
-    return Outcome(
+    outcome = Outcome(
         code=ExitCode.DRIFT_ALARM if answer in {Answer.FAIL, Answer.INSUFFICIENT} else ExitCode.OK,
         headline=f"drift {settings.dataset.name}: {answer} over {len(facts)} nights, each against its model",
-        figures={"files": str(doors.lake.path(doors.partition("drift", dates[-1])))},
+        figures={"files": str(doors.lake.path(doors.partition("drift", found.dates[-1])))},
         table=Table(
             header=("date", "version", "answer", "rows", "grounds"),
             rows=tuple(
@@ -52,6 +52,7 @@ def run(settings: Settings) -> Outcome:
             ),
         ),
     )
+    return found.told(outcome)
 
 
 def _facts(doors: Doors, day: date) -> dict[str, Any]:

@@ -6,15 +6,15 @@ file: training and scoring both read it, so there is no other feature code.
 
 from __future__ import annotations
 
-import itertools
 import logging
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from churn.dates import first_gap
 from churn.doors import Doors
 from churn.errors import DataError
-from churn.nights import inputs_at, nights, no_night
-from churn.raw_days import RawDays, bring, require_unchanged, require_whole
+from churn.nights import inputs_at, nights, no_night, with_raw_days
+from churn.raw_days import RawDays, require_unchanged, require_whole
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
 
@@ -31,14 +31,15 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `features/<dataset>/date=D` for every date that is missing or was made from other inputs."""
     doors = Doors(settings)
-    dates = nights(doors, kind="features")
-    if not dates:
-        return no_night(settings)
-    raw = bring(doors, dates[-1])
+    found = nights(doors, "features")
+    if not found.dates:
+        return no_night(settings, found)
+    found, raw = with_raw_days(doors, found)
+    dates = found.dates
     built = [day for day in dates if publish(doors, day, raw)]
     rows = {day: doors.lake.manifest(doors.partition("features", day)) for day in dates}
     total = sum(manifest.rows for manifest in rows.values() if manifest)
-    return Outcome(
+    outcome = Outcome(
         headline=f"features {settings.dataset.name}: {dates_done('built', done=len(built), total=len(dates))}",
         figures={
             "rows": f"{total:,} (one per {doors.dataset.key} and date)",
@@ -48,6 +49,7 @@ def run(settings: Settings) -> Outcome:
             **_audit(rows[dates[-1]]),
         },
     )
+    return found.told(outcome)
 
 
 def _quarantined(raw: RawDays, day: date) -> str:
@@ -86,11 +88,10 @@ def _require_raw_days(doors: Doors, day: date, raw: RawDays) -> None:
     if covered.first_day > day - timedelta(days=dataset.history_days):
         found = f"the raw days begin on {covered.first_day}, and features look {dataset.history_days} days back"
         raise DataError(where=where, found=found, action="load earlier days, or ask a later date")
-    days = sorted({*(present for present in raw.manifests if present < day), day})
-    for one, other in itertools.pairwise(days):
-        if (other - one).days > 1 + allowed:
-            found = f"no raw day between {one} and {other}"
-            raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
+    gap = first_gap([*(present for present in raw.manifests if present < day), day], allowed_days=allowed)
+    if gap:
+        found = f"no raw day between {gap[0]} and {gap[1]}"
+        raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
 
 
 def _write(doors: Doors, day: date, staging: Staging) -> None:

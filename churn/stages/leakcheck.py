@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from churn.doors import Doors
 from churn.errors import ExitCode
+from churn.raw_days import in_lake
 from churn.reports.outcome import Outcome, Table
 from churn.settings import LeakcheckStage, Settings
 from churn.stages import features, train
@@ -15,8 +17,6 @@ from churn.stages import features, train
 if TYPE_CHECKING:
     from churn.promotion.suspicion import Rows, Suspicion
     from churn.training.split import Part
-
-_DATE = "date"
 
 
 def run(settings: Settings) -> Outcome:
@@ -27,22 +27,24 @@ def run(settings: Settings) -> Outcome:
     doors = Doors(settings.at(stage.train))
     split = train.prepare(doors)
     learned, tested = _rows(doors, split.train), _rows(doors, split.test)
+    shown = _shown(doors, split.dates)
     found = find_leaks(
         learned,
         tested,
         features=doors.dataset.features,
-        identity=[doors.dataset.key, _DATE],
+        identity=[doors.dataset.key, *(feature.name for feature in doors.dataset.features)],
         limits=stage.limits,
         model=settings.model,
         num_threads=settings.resources.threads,
     )
-    suspicions = (*found.suspicions, *_foresight(doors, split.test.dates[-1]))
+    suspicions = (*found.suspicions, *(_foresight(doors, shown) if shown.tables else ()))
     return Outcome(
-        code=ExitCode.DATA if suspicions else ExitCode.OK,
+        code=ExitCode.DATA if suspicions or not shown.tables else ExitCode.OK,
         headline=f"leakcheck {settings.dataset.name}: {len(suspicions)} suspicions",
         figures={
             "looked at": f"{len(doors.dataset.features)} features, {len(learned.labels):,} rows to learn from, "
             f"{len(tested.labels):,} to test on",
+            "later days": str(shown),
             **{f"nearest ({near.kind})": _spelled(near) for near in found.nearest},
         },
         table=_table(suspicions) if suspicions else None,
@@ -50,22 +52,51 @@ def run(settings: Settings) -> Outcome:
 
 
 def _rows(doors: Doors, part: Part) -> Rows:
-    import polars as pl
-
     from churn.labelled import read_labelled
     from churn.promotion.suspicion import Rows
 
     rows = read_labelled(doors, part, known_at=doors.day)
-    return Rows(frame=rows.features.with_columns(pl.Series(_DATE, rows.days)), labels=rows.labels)
+    return Rows(frame=rows.features, labels=rows.labels)
 
 
-def _foresight(doors: Doors, day: date) -> tuple[Suspicion, ...]:
-    """Returns the features at `day` that change when the SQL is shown that day as well."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """A date whose features are seen again with the days [day, end), and which raw tables have rows there."""
+
+    day: date
+    end: date
+    tables: tuple[str, ...]
+    blind: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.tables:
+            return f"insufficient evidence: no raw table has a row from {self.day} on and before {self.end}"
+        blind = f"; nothing can be told of {', '.join(self.blind)}, without a row there" if self.blind else ""
+        return f"features at {self.day} seen again with the raw days before {self.end}{blind}"
+
+
+def _shown(doors: Doors, dates: Sequence[date]) -> _Shown:
+    """Returns the date in whose label window the most raw tables have rows, the newest of several."""
+    raw = in_lake(doors).manifests
+
+    def at(day: date) -> _Shown:
+        end = day + timedelta(days=doors.dataset.horizon_days)
+        window = [manifest.facts["tables"] for past, manifest in raw.items() if day <= past < end]
+        names = [table.name for table in doors.dataset.tables]
+        seen = [name for name in names if any(name in tallies and tallies[name]["kept"] for tallies in window)]
+        return _Shown(day=day, end=end, tables=tuple(seen), blind=tuple(name for name in names if name not in seen))
+
+    return max(map(at, dates), key=lambda shown: (len(shown.tables), shown.day))
+
+
+def _foresight(doors: Doors, shown: _Shown) -> tuple[Suspicion, ...]:
+    """Returns the features that change when the SQL is shown later days as well."""
     import polars as pl
 
     from churn.promotion.foresight import changed
 
-    before, after = (pl.concat(features.unchecked(doors, day, seen=seen)) for seen in (day, day + timedelta(days=1)))
+    day, end = shown.day, shown.end
+    before, after = (pl.concat(features.unchecked(doors, day, seen=seen)) for seen in (day, end))
     return changed(before, after, key=doors.dataset.key)
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import date
 
 from churn.doors import Doors
-from churn.errors import ChurnError, ExitCode
-from churn.nights import nights, no_night
+from churn.errors import ChurnError, ExitCode, gravest
+from churn.nights import KINDS, nights, no_night
 from churn.reports.outcome import Outcome, Table
 from churn.settings import STALE, NightlyStage, Settings
 from churn.stages import drift, features, score
@@ -22,20 +22,29 @@ log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> Outcome:
-    """Publishes features, predictions and the drift verdict of every night."""
-    days = nights(Doors(settings), kind="drift")
-    if not days:
-        return no_night(settings)
-    if len(days) == 1:
-        return _night(settings, days[0].isoformat())
-    done = {day: _night_or_error(settings, day.isoformat()) for day in days}
-    alarms = [day for day, end in done.items() if isinstance(end, Outcome) and end.code is ExitCode.DRIFT_ALARM]
-    errors = [end for end in done.values() if isinstance(end, ChurnError)]
+    """Publishes features, predictions and the drift verdict of every night; of stale ones what they had."""
+    doors = Doors(settings)
+    found = nights(doors, *KINDS)
+    if not found.dates:
+        return no_night(settings, found)
+    scored = {*doors.lake.days("predictions", settings.dataset.name)} if settings.date == STALE else {*found.dates}
+    if len(found.dates) == 1:
+        return found.told(_night(settings, found.dates[0], scored=found.dates[0] in scored))
+    return found.told(
+        _all({day: _night_or_error(settings, day, scored=day in scored) for day in found.dates}, settings)
+    )
+
+
+def _all(done: dict[date, Outcome | ChurnError], settings: Settings) -> Outcome:
+    codes = {day: end.exit_code if isinstance(end, ChurnError) else end.code for day, end in done.items()}
+    errors = [day for day, end in done.items() if isinstance(end, ChurnError)]
+    alarms = [day for day, code in codes.items() if code is ExitCode.DRIFT_ALARM]
+    days = tuple(done)
     return Outcome(
-        code=next((error.exit_code for error in errors), ExitCode.DRIFT_ALARM if alarms else ExitCode.OK),
+        code=gravest(codes.values()),
         headline=f"nightly {settings.dataset.name}: {len(days)} nights from {days[0]} to {days[-1]}",
         figures={
-            "done": f"{len(done) - len(errors)} of {len(days)} nights",
+            "done": f"{len(days) - len(errors)} of {len(days)} nights",
             "drift alarms": " ".join(map(str, alarms)) or "none",
         },
         table=Table(header=("night", "rows", "champion", "drift"), rows=tuple(_row(day, done[day]) for day in days)),
@@ -48,28 +57,33 @@ def _row(day: date, end: Outcome | ChurnError) -> tuple[str, ...]:
     return (str(day), end.figures["rows"], end.figures["champion"], end.figures["drift"])
 
 
-def _night_or_error(settings: Settings, day: str) -> Outcome | ChurnError:
+def _night_or_error(settings: Settings, day: date, *, scored: bool) -> Outcome | ChurnError:
     """Returns how a night ended: one that cannot be made does not keep the next from being made."""
     try:
-        return _night(settings, day)
+        return _night(settings, day, scored=scored)
     except ChurnError as error:
         log.error("night %s: %s", day, error, exc_info=True)
         return error
 
 
-def _night(settings: Settings, day: str) -> Outcome:
-    stage = settings.stage_as(NightlyStage)
+def _night(settings: Settings, night: date, *, scored: bool) -> Outcome:
+    """Makes a night; one that is not `scored` gets features alone: it serves a training, and nobody asked for more."""
+    stage, day = settings.stage_as(NightlyStage), night.isoformat()
+    headline = f"nightly {settings.dataset.name}: {day}"
     built = features.run(settings.at(stage.features, day))
+    if not scored:
+        none = {"rows": "-", "champion": "-", "drift": "features alone, the night was never scored"}
+        return Outcome(headline=headline, figures={"features": built.headline, **none})
     keeps = settings.date == STALE and stage.score.model == "current"
-    scored = score.run(settings.at(replace(stage.score, model="same") if keeps else stage.score, day))
+    scores = score.run(settings.at(replace(stage.score, model="same") if keeps else stage.score, day))
     watched = drift.run(settings.at(stage.drift, day))
     return Outcome(
         code=watched.code,
-        headline=f"nightly {settings.dataset.name}: {day}",
+        headline=headline,
         figures={
             "features": built.headline,
-            "scores": scored.headline,
-            **scored.figures,
+            "scores": scores.headline,
+            **scores.figures,
             "drift": watched.headline,
         },
         table=watched.table,

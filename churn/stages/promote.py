@@ -6,10 +6,11 @@ before the alias moves, whatever it is.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from churn.champion import Champion, find_champion
+from churn.champion import Champion, find_champion, reign_to_note
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode, SettingsError
 from churn.labelled import read_labelled
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from churn.promotion.verdict import Verdict
     from churn.training.bundle import Bundle
 
+log = logging.getLogger(__name__)
+
 
 def run(settings: Settings) -> Outcome:
     """Moves the alias `champion` to the candidate, or says why not (exit code 4)."""
@@ -33,12 +36,21 @@ def run(settings: Settings) -> Outcome:
     bring(doors, doors.day)
     with doors.lake.lock(doors.partition("promotion")):
         version = _version(doors)
-        champion = find_champion(doors)
+        champion, noted = find_champion(doors), _note_reign(doors)
         if champion and champion.version == version:
-            return Outcome(
-                headline=f"promote {settings.dataset.name}: version {version} is champion already, nothing to do"
-            )
+            done = f"its reign is noted from {doors.day} on" if noted else "nothing to do"
+            return Outcome(headline=f"promote {settings.dataset.name}: version {version} is champion already, {done}")
         return _judge(doors, version, champion)
+
+
+def _note_reign(doors: Doors) -> bool:
+    """Notes the champion's reign where its alias was moved without one; returns whether it was."""
+    champion = reign_to_note(doors)
+    if champion is None:
+        return False
+    doors.registry.note_reign(champion.version, since=doors.day)
+    log.warning("%s: version %d was champion on no record", doors.registry.model, champion.version)
+    return True
 
 
 def _version(doors: Doors) -> int:

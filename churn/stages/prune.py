@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,6 +30,8 @@ def run(settings: Settings) -> Outcome:
         for place in free if not stage.dry_run else ():
             doors.lake.drop_version(place)
             log.info("deleted %s", place)
+        for kind in _KINDS if not stage.dry_run else ():
+            doors.lake.sweep_versions(kind, settings.dataset.name)
     freed = sum(_bytes(place_manifest) for place_manifest in free.values())
     verb = "may go (dry run: stage.dry_run=false deletes them)" if stage.dry_run else "deleted"
     return Outcome(
@@ -75,19 +78,25 @@ def _is_needed(manifest: Manifest, needed: set[str]) -> bool:
 
 
 def _needed(doors: Doors) -> set[str]:
-    """Returns the contents that models, scores, and the features of both were made from."""
-    features = {content for version in doors.registry.versions() for content in _trained_from(doors, version)}
+    """Returns the contents that models, their labels, scores, and the features of all were made from."""
+    trained = [_trained_from(doors, version) for version in doors.registry.versions()]
+    features = {content for inputs in trained for content in _named(inputs, "features/")}
+    labels = {content for inputs in trained for content in _named(inputs, "tables/")}
     manifests = [*_published(doors), *_versions(doors).values()]
     features |= {found.inputs["features"] for found in manifests if found.kind == "predictions"}
     now = {found.content for found in _published(doors) if found.kind == "features"}
     made_from = [found for found in manifests if found.kind == "features" and found.content in features | now]
-    tables = {content for found in made_from for name, content in found.inputs.items() if name.startswith("tables/")}
-    return features | tables
+    tables = {content for found in made_from for content in _named(found.inputs, "tables/")}
+    return features | labels | tables
 
 
-def _trained_from(doors: Doors, version: int) -> set[str]:
+def _trained_from(doors: Doors, version: int) -> dict[str, str]:
     inputs: dict[str, str] = version_of(doors, version).bundle.lineage["inputs"]
-    return {content for name, content in inputs.items() if name.startswith("features/")}
+    return inputs
+
+
+def _named(inputs: Mapping[str, str], prefix: str) -> set[str]:
+    return {content for name, content in inputs.items() if name.startswith(prefix)}
 
 
 def _published(doors: Doors) -> list[Manifest]:

@@ -27,13 +27,14 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `predictions/<dataset>/date=D` for every date that is missing or was made from other inputs."""
     doors = Doors(settings)
-    dates = nights(doors, kind="predictions")
-    if not dates:
-        return no_night(settings)
+    found = nights(doors, "predictions")
+    if not found.dates:
+        return no_night(settings, found)
+    dates = found.dates
     champions = _champions(doors, dates)
     built = [day for day in dates if publish(doors, champions[day], day)]
     last = doors.lake.manifest(doors.partition("predictions", dates[-1]))
-    return Outcome(
+    outcome = Outcome(
         headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(dates))}",
         figures={
             "rows": f"{last.rows if last else 0:,} customers on {dates[-1]}",
@@ -42,6 +43,7 @@ def run(settings: Settings) -> Outcome:
             "files": str(doors.lake.path(doors.partition("predictions", dates[-1]))),
         },
     )
+    return found.told(outcome)
 
 
 def _champions(doors: Doors, dates: Sequence[date]) -> dict[date, Champion]:

@@ -29,6 +29,7 @@ from churn.errors import DataError, LockedError, TryAgainError
 
 MANIFEST = "_manifest.json"
 VERSIONS = "versions"
+_GONE = ".gone-"
 _EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -215,11 +216,16 @@ class Lake:
             shutil.rmtree(hidden)
 
     def drop_version(self, folder: Path) -> None:
-        """Deletes a kept version; one that is half deleted counts as gone at once."""
-        gone = folder.with_name(f".{folder.name}")
+        """Deletes a kept version; one that is half deleted counts as gone at once (see `sweep_versions`)."""
+        gone = folder.with_name(f"{_GONE}{folder.name}")
         shutil.rmtree(gone, ignore_errors=True)
         folder.rename(gone)
         shutil.rmtree(gone)
+
+    def sweep_versions(self, kind: str, dataset: str) -> None:
+        """Deletes what is left of kept versions whose deletion was cut short."""
+        for gone in (self.root / VERSIONS / kind / dataset).glob(f"date=????-??-??/{_GONE}*"):
+            shutil.rmtree(gone)
 
     def keep_texts(self, texts: Mapping[str, str]) -> str:
         """Keeps some texts (SQL, code) under `code/<fingerprint>.json` and returns that fingerprint.

@@ -171,7 +171,17 @@ class Registry:
             client.set_model_version_tag(self.model, str(version), "churn.decision", text)
 
     def set_champion(self, version: int, *, since: date) -> None:
-        """Notes the reign that begins with `since`, then moves the alias `champion`; call it under a lock.
+        """Moves the alias `champion`, then notes the reign that begins with `since`; call it under a lock.
+
+        In this order, a run that is killed between the two leaves no reign that never was: the last reign then names
+        another version than the alias, which whoever asks for reigns can see.
+        """
+        with self._talk() as client:
+            client.set_registered_model_alias(self.model, CHAMPION, str(version))
+        self.note_reign(version, since=since)
+
+    def note_reign(self, version: int, *, since: date) -> None:
+        """Notes that a version reigns for the nights from `since` on; call it under a lock.
 
         Reigns are appended and never rewritten, so that an old night can be scored by the champion of that night.
         """
@@ -179,7 +189,6 @@ class Registry:
         name = f"{_REIGN}{len(self.reigns()):06d}"
         with self._tracking.talk() as client:
             client.set_registered_model_tag(self.model, name, reign)
-            client.set_registered_model_alias(self.model, CHAMPION, str(version))
 
     def _registered_model(self) -> RegisteredModel | None:
         if not self._tracking.is_born:

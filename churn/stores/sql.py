@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from glob import glob
@@ -96,12 +96,44 @@ class Sql:
     def _create_views(self, connection: Connection, last: date) -> None:
         for name, path in self._tables.items():
             files = [str(file) for file in _files(name, path, last)]
+            _require_one_schema(connection, name, files)
             connection.read_parquet(files, hive_partitioning=True).create_view(name, replace=True)
         texts = {path.stem.lower(): path.read_text() for path in self._sql_files()}
         needs = {name: _tables_in(connection, text) & texts.keys() for name, text in texts.items()}
         for name in _in_order(needs, self._sql):
             with _sql_errors(self._sql / f"{name}.sql", lines_before=1):
                 connection.execute(f"create or replace view {quoted(name)} as\n{texts[name]}")
+
+
+_SCHEMAS = """
+with files as (
+    select file_name, list({'name': name, 'type': duckdb_type} order by name) as columns
+    from parquet_schema(?)
+    where duckdb_type is not null
+    group by file_name
+)
+select min(file_name) as file, columns from files group by columns order by max(file_name) desc
+"""
+
+
+def _require_one_schema(connection: Connection, name: str, files: Sequence[str]) -> None:
+    """Raises DataError where a table's files differ in their columns: DuckDB would cast all to the first one's."""
+    schemas = [
+        (file, {column["name"]: column["type"] for column in columns})
+        for file, columns in connection.execute(_SCHEMAS, [list(files)]).fetchall()
+    ]
+    if len(schemas) < 2:
+        return
+    (_, newest), (file, other) = schemas[:2]
+    differing = [column for column in sorted({*newest, *other}) if newest.get(column) != other.get(column)]
+    spelled = ", ".join(
+        f"{c} is {other.get(c, 'missing')}, on the newest day {newest.get(c, 'missing')}" for c in differing
+    )
+    action = (
+        f"bring {Path(file).parent} and the days around it anew from a source that still has them, or take the change "
+        "of the table's declaration back"
+    )
+    raise DataError(where=f"raw table {name}, {file}", found=spelled, action=action)
 
 
 def _files(name: str, pattern: str, last: date) -> list[Path]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import traceback
 from decimal import Decimal
 from itertools import pairwise
 from typing import Literal
@@ -34,6 +35,13 @@ def test_a_table_is_the_key_and_the_features_in_declared_order_with_rows_as_they
     built = build(ROWS)
     assert built.schema == {"id": pl.Int64, "spend": pl.Float64, "visits": pl.Int64, "plan": pl.String}
     assert built.rows() == [(7, 2.5, 3, "b"), (2, 1.0, None, None)]
+
+
+def test_a_feature_that_cannot_be_computed_quotes_no_value() -> None:
+    secret = feature("plan", pl.col("plan").str.to_date("%Y"), "category")
+    with pytest.raises(DataError, match="feature plan cannot be computed") as caught:
+        build(ROWS.with_columns(plan=pl.lit("hunter" + "2")), (secret,))  # a traceback quotes this line
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_what_is_built_keeps_the_contract() -> None:

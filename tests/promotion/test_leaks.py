@@ -450,7 +450,7 @@ def test_a_feature_that_forgot_the_date_is_named_when_the_day_after_is_added() -
     [found] = changed(_visits(day), _visits(day + timedelta(days=1)), key="customer_id")
     assert (found.feature, found.kind, found.n) == ("last_age", Kind.FORESIGHT, 3)
     assert found.figure == pytest.approx(2 / 3)
-    assert found.reason == "2 of 3 rows changed when the day after was added"
+    assert found.reason == "2 of 3 rows changed when later days were added"
 
 
 def test_the_same_values_in_another_order_are_no_change() -> None:
@@ -471,7 +471,7 @@ def test_customers_that_come_or_go_are_told_apart_from_features_that_change() ->
     after = pl.DataFrame({"id": [2, 3, 4, 5], "x": [2, 3, 4, 5]})
     [found] = changed(before, after, key="id")
     assert (found.feature, found.kind, found.figure, found.n) == (None, Kind.POPULATION, 3 / 5, 5)
-    assert found.reason == "1 of 3 rows were gone and 2 were new when the day after was added"
+    assert found.reason == "1 of 3 rows were gone and 2 were new when later days were added"
 
 
 @pytest.mark.parametrize(

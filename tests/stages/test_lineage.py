@@ -34,6 +34,7 @@ def test_a_night_is_walked_back_to_files_that_hold_its_sql_and_code(scored: Path
     texts = [json.loads(place.read_text()) for place in places]
     assert any("sql/subscription/snapshot.sql" in found for found in texts)
     assert any("churn/scoring/predictor.py" in found for found in texts)
+    assert any("churn/stages/score.py" in found for found in texts)
     assert any("churn/datasets/subscription.py" in found for found in texts)
     assert "231 from 2025-01-01 to 2025-08-19: 0 replaced since and kept, 0 gone" in ran.out
     assert "num_leaves=15" in ran.out

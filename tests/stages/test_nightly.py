@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from churn.errors import DataError, LockedError, TryAgainError
 from tests.command import churn, done, published
 
 NIGHT = ("stage=nightly", "date=2025-08-18..2025-08-20")
@@ -27,6 +30,16 @@ def test_it_goes_on_where_it_stopped(lake: Path) -> None:
     assert scored == ["2025-08-19"]
     again = published(lake, "features", "predictions", "drift")
     assert {name: content for name, content in again.items() if ".gone" not in name} == whole
+
+
+def test_of_several_nights_the_gravest_end_is_the_exit_code(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = iter((TryAgainError, DataError, LockedError))
+
+    def fail(*_: object, **__: object) -> None:
+        raise next(ends)(where="x", found="y", action="z")
+
+    monkeypatch.setattr("churn.stages.nightly._night", fail)
+    assert churn(*NIGHT, root=lake).code == 3
 
 
 def test_settings_of_its_parts_can_be_set(lake: Path) -> None:

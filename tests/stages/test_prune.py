@@ -46,6 +46,13 @@ def test_it_keeps_what_the_champion_was_made_from_and_deletes_what_nobody_needs(
     assert "0 of 2 earlier versions" in done("stage=prune", root=corrected).out
 
 
+def test_raw_days_that_a_models_labels_were_read_from_are_kept(lake: Path) -> None:
+    correct(lake, "2025-07-20", 100)  # in the label window of the test date, and in no features of the model
+    done("stage=features", f"date={NIGHT}", root=lake)
+    ran = done("stage=prune", root=lake)
+    assert ["tables", "1", "0"] in [line.split() for line in ran.out.splitlines()]
+
+
 def test_scores_that_were_replaced_are_never_pruned(lake: Path) -> None:
     done("stage=score", f"date={NIGHT}", root=lake)
     correct(lake, "2025-08-10", 300)

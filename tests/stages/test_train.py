@@ -72,6 +72,8 @@ def test_the_bundle_names_what_it_was_made_from(business: Path) -> None:
         for day in part.dates:
             assert len(lineage["inputs"][f"features/subscription/date={day}"]) == 64
             assert len(lineage["inputs"][f"labels/{day}"]) == 64
+            window = [f"tables/{day + timedelta(days=count)}" for count in range(30)]
+            assert {len(lineage["inputs"][name]) for name in window} == {64}
     assert lineage["model"]["num_iterations"] == 60
 
 
@@ -180,6 +182,30 @@ def test_a_label_whose_window_the_raw_days_do_not_fill_is_refused(lake: Path) ->
     ran = churn("stage=train", "date=2025-12-01", "stage.dates=2025-05-10..2025-08-10/1mo", *FAST, root=lake)
     assert ran.code == 3
     assert "labels subscription 2025-08-10: its window ends on 2025-09-08 and the raw days on 2025-08-20" in ran.err
+
+
+def forget_at_the_source(root: Path, before: str) -> None:
+    for path in (root / "raw" / "subscription").glob("date=*"):
+        if path.name < f"date={before}":
+            shutil.rmtree(path)
+
+
+def test_labels_are_not_read_from_raw_days_that_lost_a_file(lake: Path) -> None:
+    forget_at_the_source(lake, before="2025-08-01")
+    for number in range(12, 30):  # in the label window of the test date 2025-07-11
+        (lake / "tables" / "subscription" / f"date=2025-07-{number}" / "cancellations.parquet").unlink()
+    ran = churn(*TRAIN, "model.seed=2", root=lake)
+    assert ran.code == 3
+    assert "date=2025-07-12/cancellations.parquet: missing, or not the bytes that were published" in ran.err
+    assert registry(lake).newest() == 1
+
+
+def test_labels_are_not_read_from_a_window_that_lost_a_raw_day(lake: Path) -> None:
+    forget_at_the_source(lake, before="2025-08-01")
+    shutil.rmtree(lake / "tables" / "subscription" / "date=2025-07-20")
+    ran = churn(*TRAIN, "model.seed=2", root=lake)
+    assert ran.code == 3
+    assert "labels subscription 2025-07-11: no raw day between 2025-07-19 and 2025-07-21" in ran.err
 
 
 def test_by_hash_no_customer_is_in_two_parts_on_any_date(lake: Path) -> None:

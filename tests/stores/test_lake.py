@@ -477,6 +477,22 @@ def test_withdrawing_leaves_the_earlier_versions(tmp_path: Path) -> None:
     assert version_text(lake, old) == "old"
 
 
+def test_what_a_killed_deletion_of_a_version_left_is_no_version_and_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    put(lake, "old")
+    put(lake, "new")
+    (kept,) = lake.version_folders("features", "shop")
+    with monkeypatch.context() as patch:
+        patch.setattr("churn.stores.lake.shutil.rmtree", lambda *_, **__: None)  # as a kill would have it
+        lake.drop_version(kept)
+    assert lake.version_folders("features", "shop") == ()
+    assert list(kept.parent.iterdir())
+    lake.sweep_versions("features", "shop")
+    assert not list(kept.parent.iterdir())
+
+
 def test_withdrawing_what_is_not_there_does_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put(lake, "abc")

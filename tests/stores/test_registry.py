@@ -431,6 +431,25 @@ def test_nothing_of_the_environment_enters_the_registry(
     assert not any(b"hunter2-and-more" in content for content in files)
 
 
+def test_a_promotion_cut_short_leaves_no_reign_that_never_was(
+    registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        registry.register(candidate)
+    registry.set_champion(1, since=date(2026, 1, 5))
+    with registry._talk() as client:
+        for name in ("set_registered_model_tag", "set_registered_model_alias"):
+            with monkeypatch.context() as patch:
+                patch.setattr(client, name, kill)
+                with pytest.raises(KeyboardInterrupt):
+                    registry.set_champion(2, since=date(2026, 1, 6))
+            assert [reign.version for reign in registry.reigns()] == [1]
+
+
+def kill(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_reigns_are_appended_and_never_rewritten(registry: Registry, candidate: Candidate) -> None:
     for number in (1, 2):
         registry.register(replace(candidate, fingerprint=f"f{number}"))

@@ -104,6 +104,22 @@ def test_partitions_on_or_after_the_day_are_not_even_opened(shop: Shop, days_aft
     assert snapshot(shop.sql()).equals(before)
 
 
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"customer_id": [2.7]}, "customer_id is BIGINT, on the newest day DOUBLE"),
+        ({"customer_id": [2], "late": [True]}, "late is missing, on the newest day BOOLEAN"),
+    ],
+)
+def test_files_of_one_table_with_other_columns_are_refused_and_not_cast(
+    shop: Shop, columns: dict[str, list[object]], found: str
+) -> None:
+    pl.DataFrame(columns).write_parquet(shop.path("visits", DAY - timedelta(days=2)))
+    with pytest.raises(DataError, match=found) as caught:
+        snapshot(shop.sql())
+    assert "visits/date=2026-01-01/part.parquet" in caught.value.where
+
+
 def test_sql_that_forgets_its_date_bound_still_sees_no_later_partition(shop: Shop) -> None:
     shop.write_sql({"visitors": "select customer_id, 1 as visits, date as last_day from visits"})
     assert snapshot(shop.sql())["last_day"].max() == date(2026, 1, 3)
