@@ -148,7 +148,7 @@ def test_who_reigned_is_not_guessed_where_the_alias_was_moved_by_hand(lake: Path
     done("stage=train", "date=2025-08-15", "model.num_iterations=20", root=lake)
     done("stage=promote", "date=2025-08-15", *EASY, root=lake)
     registry = Registry(folder=lake / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
-    with registry._talk() as client:
+    with registry._tracking.talk() as client:
         client.set_registered_model_alias("churn-predictor", "champion", "1")
     score = ("stage=score", "date=2025-08-20", "stage.model=as_of")
     ran = churn(*score, root=lake)

@@ -176,7 +176,7 @@ class Registry:
         In this order, a run that is killed between the two leaves no reign that never was: the last reign then names
         another version than the alias, which whoever asks for reigns can see.
         """
-        with self._talk() as client:
+        with self._tracking.talk() as client:
             client.set_registered_model_alias(self.model, CHAMPION, str(version))
         self.note_reign(version, since=since)
 

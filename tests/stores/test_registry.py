@@ -434,10 +434,10 @@ def test_nothing_of_the_environment_enters_the_registry(
 def test_a_promotion_cut_short_leaves_no_reign_that_never_was(
     registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(2):
-        registry.register(candidate)
+    for fingerprint in ("one", "two"):
+        registry.register(replace(candidate, fingerprint=fingerprint))
     registry.set_champion(1, since=date(2026, 1, 5))
-    with registry._talk() as client:
+    with registry._tracking.talk() as client:
         for name in ("set_registered_model_tag", "set_registered_model_alias"):
             with monkeypatch.context() as patch:
                 patch.setattr(client, name, kill)
