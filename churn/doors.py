@@ -73,6 +73,7 @@ class Doors:
         """The raw days that each table's source has up to today, each with the fingerprint of its rows there.
 
         Raises:
+            DataError: rows lie before the dataset's first day: a wrong day, and not history.
             SettingsError: the tables in YAML are not those that the dataset declares.
         """
         sources, declared = self.settings.dataset.tables, {table.name: table for table in self.dataset.tables}
@@ -84,6 +85,11 @@ class Doors:
         return {name: self._up_to_today(name, found) for name, found in days.items()}
 
     def _up_to_today(self, name: str, days: dict[date, str]) -> dict[date, str]:
+        first, floor = min(days, default=date.max), self.settings.dataset.first_day
+        if first < floor:
+            found = f"rows of {first}, and the dataset's first day is {floor}"
+            action = "correct their day at the source, or set dataset.first_day to an earlier one"
+            raise DataError(where=f"raw table {name}", found=found, action=action)
         future = [day for day in days if day > self.settings.today]
         if future:
             log.warning("raw table %s: rows dated after today are left alone, such as on %s", name, min(future))

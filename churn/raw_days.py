@@ -3,7 +3,8 @@
 Each raw day is brought into the lake once: its rows judged by the tables' contracts, the good ones published under
 `tables/<dataset>/date=D/`, the others under `quarantine/<dataset>/date=D/`. Features, labels and rebuilds read that
 copy alone, so that a source that forgets, moves or fails cannot change a night that was made. A day whose rows changed
-at the source has another fingerprint and is brought again.
+at the source has another fingerprint and is brought again. A source may forget its old days: what the lake holds from
+before a source's first day stays. A day that is gone from within it was deleted there, and is brought without rows.
 """
 
 from __future__ import annotations
@@ -79,7 +80,10 @@ def bring(doors: Doors, until: date) -> RawDays:
         TryAgainError: a source, or the disk, failed.
     """
     wanted = changed_days(doors, until)
+    for name, days in forgotten(doors).items():
+        log.info("raw table %s: its source has no longer %s, kept as the lake holds them", name, spelled_span(days))
     if wanted:
+        _tell_deleted(doors, wanted)
         place = doors.partition("intake")
         with disk_errors(place), doors.lake.lock(place), _scratch(doors) as scratch:
             for group in _neighbours(wanted, doors.raw_days):
@@ -132,16 +136,58 @@ def in_lake(doors: Doors) -> RawDays:
 def changed_days(doors: Doors, until: date) -> dict[date, dict[str, str]]:
     """Returns the raw days before `until` that the lake lacks or holds from other rows, each with its inputs now.
 
-    What a source no longer has of a table and day stays in the lake as it is.
+    What a source has forgotten of a table and day stays in the lake as it is; what was deleted there is without a row.
     """
     contract, held = _contract(doors), in_lake(doors).manifests
-    days = sorted({day for days in doors.raw_days.values() for day in days if day < until})
-    inputs = {day: {**_fingerprints(doors, day, held.get(day)), "contract": contract} for day in days}
+    at_sources = {day for days in doors.raw_days.values() for day in days}
+    now = {day: _fingerprints(doors, day, held.get(day)) for day in sorted(at_sources | set(held)) if day < until}
+    settled = {day for day in now if day not in at_sources and now[day].items() <= held[day].inputs.items()}
+    inputs = {day: {**made_from, "contract": contract} for day, made_from in now.items() if day not in settled}
     return {
         day: made_from
         for day, made_from in inputs.items()
         if not doors.lake.is_current(doors.partition("tables", day), made_from)
     }
+
+
+def forgotten(doors: Doors) -> dict[str, tuple[date, ...]]:
+    """Returns the raw days of each table whose rows the lake alone holds, since the source now begins later."""
+    held = in_lake(doors).manifests
+    found = {
+        name: tuple(day for day in held if _had_rows(held[day], name) and _is_before(days, day))
+        for name, days in doors.raw_days.items()
+    }
+    return {name: days for name, days in found.items() if days}
+
+
+def spelled_span(days: Sequence[date]) -> str:
+    """Returns how many days there are, and the first and last of them.
+
+    >>> spelled_span([date(2026, 1, 1), date(2026, 1, 5)])
+    '2 raw days from 2026-01-01 to 2026-01-05'
+    """
+    return f"{len(days):,} raw days from {days[0]} to {days[-1]}"
+
+
+def _had_rows(held: Manifest, table: str) -> bool:
+    return held.inputs.get(f"source/{table}", _NO_ROW) != _NO_ROW
+
+
+def _is_before(days: Mapping[date, str], day: date) -> bool:
+    """Says whether a day lies before all that a source has: only its old days may a source have forgotten."""
+    return day < min(days, default=date.max)
+
+
+def _tell_deleted(doors: Doors, wanted: Mapping[date, Mapping[str, str]]) -> None:
+    held = in_lake(doors).manifests
+    for name in doors.raw_days:
+        gone = [day for day in wanted if day in held and _had_rows(held[day], name) and _is_gone(wanted[day], name)]
+        if gone:
+            log.warning("raw table %s: no row any more at its source of %s", name, spelled_span(gone))
+
+
+def _is_gone(made_from: Mapping[str, str], table: str) -> bool:
+    return made_from[f"source/{table}"] == _NO_ROW
 
 
 def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
@@ -151,8 +197,11 @@ def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
 
 def _fingerprints(doors: Doors, day: date, held: Manifest | None) -> dict[str, str]:
     known = held.inputs if held else {}
-    names = {table: f"source/{table}" for table in doors.raw_days}
-    return {name: doors.raw_days[table].get(day) or known.get(name, _NO_ROW) for table, name in names.items()}
+    return {
+        f"source/{table}": days.get(day)
+        or (known.get(f"source/{table}", _NO_ROW) if _is_before(days, day) else _NO_ROW)
+        for table, days in doors.raw_days.items()
+    }
 
 
 def _contract(doors: Doors) -> str:
@@ -210,6 +259,9 @@ def _carry(doors: Doors, day: date, name: str, *, held: Manifest, scratch: Path)
 
     for kind in ("tables", "quarantine"):
         old = doors.lake.path(doors.partition(kind, day)) / f"{name}.parquet"
+        if kind == "tables" and not old.exists():
+            action = f"restore it from a backup, or delete the folder {old.parent} to do without that day"
+            raise DataError(where=str(old), found="missing, and its source no longer has that day", action=action)
         new = day_file(scratch, day, name, kind=kind)
         new.unlink(missing_ok=True)
         if old.exists():

@@ -67,11 +67,15 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
-    """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry."""
+    """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry.
+
+    No raw row lies before `first_day`; `max_gap_days` without any may precede a date.
+    """
 
     name: str
     model_name: str
     experiment: str
+    first_day: Day
     max_gap_days: Annotated[int, Field(ge=0)]
     folder: str
     intake: IntakeLimits

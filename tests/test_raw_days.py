@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -193,13 +194,92 @@ def test_corrected_rows_leave_the_quarantine(root: Path) -> None:
     assert manifest(root, "features", NIGHT).facts["quarantined"] == {}
 
 
-def test_a_day_that_its_source_forgets_stays_in_the_lake(root: Path) -> None:
+def test_a_day_that_its_source_forgets_stays_in_the_lake_and_is_told(root: Path) -> None:
     done(*FEATURES, root=root)
     before = published(root, "features", "tables")
     for path in (root / "raw" / "subscription").glob("date=2025-0[12]-*"):
         shutil.rmtree(path)
-    assert "nothing to do" in done(*FEATURES, root=root).err
+    ran = done(*FEATURES, root=root)
+    assert "nothing to do" in ran.err
+    assert "usage: its source has no longer 59 raw days from 2025-01-01 to 2025-02-28, kept as" in ran.err
+    assert "usage: 59 raw days from 2025-01-01 to 2025-02-28" in " ".join(done("stage=status", root=root).out.split())
     assert published(root, "features", "tables") == before
+
+
+def in_duckdb(root: Path, table: str) -> tuple[str, ...]:
+    """Makes a DuckDB file the source of a table; returns the words for the command line."""
+    with duckdb.connect(root / "shop.duckdb") as connection:
+        files = root / "raw" / "subscription" / "date=*" / f"{table}.parquet"
+        connection.execute(f"create table {table} as from read_parquet('{files}', hive_partitioning=true)")
+    source = f"dataset.tables.{table}"
+    return (f"{source}.kind=duckdb", f"{source}.path={root}/shop.duckdb", f"+{source}.table={table}")
+
+
+def in_shop(root: Path, *statements: str) -> None:
+    with duckdb.connect(root / "shop.duckdb") as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def rows_held(root: Path, table: str, day: str) -> int:
+    return int(manifest(root, "tables", day).facts["tables"][table]["kept"])
+
+
+def test_rows_that_are_deleted_at_the_source_leave_the_lake_and_make_later_nights_stale(root: Path) -> None:
+    source = in_duckdb(root, "cancellations")
+    done(*FEATURES, *source, root=root)
+    assert rows_held(root, "cancellations", "2025-03-20") > 0
+    assert rows_held(root, "cancellations", LAST) > 0
+    gone = f"date in (date '2025-03-20', date '{LAST}')"
+    # rows of 2025-03-20 are deleted, those of the last day are dated a day later than all that the source has
+    in_shop(root, f"delete from cancellations where {gone}", "delete from cancellations where date > '2025-04-02'")
+    assert "stale: raw day 2025-03-20, raw day 2025-04-01" in done("stage=status", *source, root=root).out
+    ran = done(*FEATURES, *source, root=root)
+    assert "cancellations: no row any more at its source of 2 raw days from 2025-03-20 to 2025-04-01" in ran.err
+    assert rows_held(root, "cancellations", "2025-03-20") == rows_held(root, "cancellations", LAST) == 0
+    assert "as it would be made now" in done("stage=status", *source, root=root).out
+
+
+def test_rows_that_are_dated_anew_at_the_source_stand_in_the_lake_once(root: Path) -> None:
+    source = in_duckdb(root, "cancellations")
+    done(*FEATURES, *source, root=root)
+    both = ("2025-03-20", "2025-03-21")
+    held = sum(rows_held(root, "cancellations", day) for day in both)
+    in_shop(root, "update cancellations set date = date '2025-03-21' where date = date '2025-03-20'")
+    done(*FEATURES, *source, root=root)
+    assert sum(rows_held(root, "cancellations", day) for day in both) == held
+
+
+def test_a_source_that_has_become_empty_has_forgotten_and_says_so(root: Path) -> None:
+    source = in_duckdb(root, "cancellations")
+    done(*FEATURES, *source, root=root)
+    before = published(root, "features", "tables")
+    in_shop(root, "delete from cancellations")
+    assert "raw table cancellations: its source has no longer" in done(*FEATURES, *source, root=root).err
+    assert published(root, "features", "tables") == before
+
+
+def test_a_day_before_the_first_is_refused_until_its_source_is_mended(root: Path) -> None:
+    stray = root / "raw" / "subscription" / "date=1925-04-02"
+    shutil.copytree(raw_file(root, "usage").parent, stray)
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert "rows of 1925-04-02, and the dataset's first day is 2000-01-01" in ran.err
+    shutil.rmtree(stray)
+    done(*FEATURES, root=root)
+
+
+def test_a_stray_day_that_got_in_is_told_with_the_way_out(root: Path) -> None:
+    stray = root / "raw" / "subscription" / "date=2005-04-02"
+    shutil.copytree(raw_file(root, "usage").parent, stray, ignore=shutil.ignore_patterns("customers*"))
+    assert churn(*FEATURES, root=root).code == 3
+    shutil.rmtree(stray)
+    ran = churn(*FEATURES, root=root)
+    place = root / "tables" / "subscription" / "date=2005-04-02"
+    assert ran.code == 3
+    assert f"if 2005-04-02 is a stray day, take it out of its source, then delete {place}" in ran.err
+    shutil.rmtree(place)
+    done(*FEATURES, root=root)
 
 
 def test_rows_dated_after_today_are_left_alone_and_told(root: Path) -> None:

@@ -90,7 +90,11 @@ def _require_raw_days(doors: Doors, day: date, raw: RawDays) -> None:
     for one, other in itertools.pairwise(days):
         if (other - one).days > 1 + allowed:
             found = f"no raw day between {one} and {other}"
-            raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
+            place = doors.lake.path(doors.partition("tables", one))
+            action = (
+                f"load the missing days, or ask an earlier date; if {one} is a stray day, take it out of its source"
+            )
+            raise DataError(where=where, found=found, action=f"{action}, then delete {place}")
 
 
 def _write(doors: Doors, day: date, staging: Staging) -> None:
