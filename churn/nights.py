@@ -32,6 +32,7 @@ def nights(doors: Doors, *, kind: str) -> tuple[date, ...]:
 
 def _missed(doors: Doors, kind: str) -> tuple[date, ...]:
     newest, name = doors.newest_night, doors.dataset.name
+    doors.require_fed()
     published = set(doors.lake.days(kind, name))
     scored = doors.lake.days("predictions", name)
     first = max(scored[0], newest - timedelta(days=doors.settings.catch_up_days - 1)) if scored else newest

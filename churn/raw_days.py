@@ -24,10 +24,15 @@ from churn.doors import Doors
 from churn.errors import DataError, TryAgainError
 from churn.features.day import Tally, day_faults
 from churn.stores.lake import Manifest, disk_errors, fingerprint
+from churn.stores.sources import Csv, Parquet, Source
 
 log = logging.getLogger(__name__)
 _NO_ROW = "no row"
 _DAYS_AT_ONCE = 92
+# A table had a file on so many of so many raw days before: one without is a file that did not come.
+_DAYS_THAT_TELL = 28
+_DAYS_LOOKED_BACK = 365
+_SHARE_THAT_TELLS = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,8 +250,10 @@ def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str
                 _carry(doors, day, table.name, held=held[day], scratch=scratch) if is_forgotten else tally
             )
     before = [_tallies(manifest) for day, manifest in held.items() if day < days[0]]
+    came = {**{day: manifest.inputs for day, manifest in held.items()}, **inputs}
     for day in days:
-        _require_good(doors, day, tallies[day], before=before)
+        lost = _files_lost(doors, [came[past] for past in sorted(came) if past < day], now=inputs[day])
+        _require_good(doors, day, tallies[day], before=before, lost=lost)
         _publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch)
         before.append(tallies[day])
     rows = sum(tally.read for day in tallies.values() for tally in day.values())
@@ -270,9 +277,32 @@ def _carry(doors: Doors, day: date, name: str, *, held: Manifest, scratch: Path)
     return _tallies(held)[name]
 
 
-def _require_good(doors: Doors, day: date, tallies: Mapping[str, Tally], *, before: list[dict[str, Tally]]) -> None:
+def _files_lost(doors: Doors, before: Sequence[Mapping[str, str]], *, now: Mapping[str, str]) -> tuple[str, ...]:
+    """Returns the tables without a file on a day, where one came on nearly every raw day before, rows or not."""
+    names = [f"source/{name}" for name, source in doors.settings.dataset.tables.items() if _is_filed(source)]
+    recent = before[-_DAYS_LOOKED_BACK:]
+    usual = {name: sum(inputs.get(name, _NO_ROW) != _NO_ROW for inputs in recent) for name in names}
+    return tuple(
+        f"{name.removeprefix('source/')}: no file, and {usual[name]} of the {len(recent)} raw days before have one"
+        for name in names
+        if now[name] == _NO_ROW and len(recent) >= _DAYS_THAT_TELL and usual[name] >= _SHARE_THAT_TELLS * len(recent)
+    )
+
+
+def _is_filed(source: Source) -> bool:
+    return isinstance(source, Parquet | Csv) and "date=" in source.path
+
+
+def _require_good(
+    doors: Doors,
+    day: date,
+    tallies: Mapping[str, Tally],
+    *,
+    before: Sequence[Mapping[str, Tally]],
+    lost: Sequence[str],
+) -> None:
     limits = doors.settings.dataset.intake
-    faults = day_faults(doors.dataset.tables, tallies, before=before[-7:], limits=limits)
+    faults = (*lost, *day_faults(doors.dataset.tables, tallies, before=before[-7:], limits=limits))
     where = f"raw {doors.dataset.name} {day}"
     if faults and day.isoformat() in limits.accept:
         log.warning("%s: %s; accepted: %s", where, "; ".join(faults), limits.accept[day.isoformat()])

@@ -294,3 +294,42 @@ def test_tables_that_the_dataset_does_not_declare_are_refused(root: Path) -> Non
     assert ran.code == 2
     assert "extra" in ran.err
     assert "cancellations, customers, payments, support_contacts, usage" in ran.err
+
+
+def without(root: Path, table: str, *, first: str) -> None:
+    """Takes the files of a table away, from a day on."""
+    for path in (root / "raw" / "subscription").glob(f"date=*/{table}.parquet"):
+        if path.parent.name >= f"date={first}":
+            path.unlink()
+
+
+def test_auto_stops_where_a_daily_table_stays_away_while_another_comes(root: Path) -> None:
+    without(root, "usage", first="2025-04-03")
+    done("stage=features", "date=2025-04-03", root=root)
+    ran = churn("stage=features", "date=auto", root=root)
+    assert ran.code == 3
+    assert "usage has no rows after 2025-04-02; " in ran.err
+    assert "has them to 2025-04-08" in ran.err
+    assert "usage" not in ran.err.split("; ")[1]
+
+
+def test_auto_stops_where_all_daily_tables_stay_away_while_others_come(root: Path) -> None:
+    without(root, "usage", first="2025-04-03")
+    without(root, "payments", first="2025-04-03")
+    ran = churn("stage=features", "date=auto", root=root)
+    assert ran.code == 3
+    assert "payments has no rows after 2025-04-02, usage has no rows after 2025-04-02" in ran.err
+
+
+def test_a_file_that_came_on_every_day_before_and_does_not_come_stops_the_night(root: Path) -> None:
+    without(root, "cancellations", first=LAST)
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert f"raw subscription {LAST}: cancellations: no file, and 90 of the 90 raw days before have one" in ran.err
+
+
+def test_a_table_that_often_brings_no_file_may_do_so(root: Path) -> None:
+    for path in sorted((root / "raw" / "subscription").glob("date=*/support_contacts.parquet"))[1::10]:
+        path.unlink()
+    without(root, "support_contacts", first=LAST)
+    done(*FEATURES, root=root)
