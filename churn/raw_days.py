@@ -302,7 +302,7 @@ def _require_good(
     lost: Sequence[str],
 ) -> None:
     limits = doors.settings.dataset.intake
-    faults = (*lost, *day_faults(doors.dataset.tables, tallies, before=before[-7:], limits=limits))
+    faults = (*lost, *day_faults(doors.dataset.tables, tallies, before=before, limits=limits))
     where = f"raw {doors.dataset.name} {day}"
     if faults and day.isoformat() in limits.accept:
         log.warning("%s: %s; accepted: %s", where, "; ".join(faults), limits.accept[day.isoformat()])

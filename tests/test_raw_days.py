@@ -333,3 +333,13 @@ def test_a_table_that_often_brings_no_file_may_do_so(root: Path) -> None:
         path.unlink()
     without(root, "support_contacts", first=LAST)
     done(*FEATURES, root=root)
+
+
+def test_a_feed_whose_empty_days_were_accepted_is_refused_on_the_next(root: Path) -> None:
+    days = [f"2025-04-{number:02}" for number in range(1, 9)]
+    for day in days:
+        change(root, "usage", lambda table: table.clear(), day)
+    accepted = f"+dataset.intake.accept={{{', '.join(f'{day}: closed' for day in days[:7])}}}"
+    ran = churn("stage=features", "date=2025-04-09", accepted, root=root)
+    assert ran.code == 3
+    assert "raw subscription 2025-04-08: usage: no row, and it brings rows every day" in ran.err
