@@ -348,7 +348,7 @@ def _publish_quarantine(
 
 
 def _facts(tally: Tally) -> dict[str, Any]:
-    return {"read": tally.read, "kept": tally.kept, "broken": tally.broken}
+    return {"read": tally.read, "kept": tally.kept, "broken": tally.broken, "rows_hash": tally.rows_hash}
 
 
 def _tallies(manifest: Manifest) -> dict[str, Tally]:

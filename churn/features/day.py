@@ -50,7 +50,8 @@ class Tally:
     """What one raw table brought on one day.
 
     `read` rows came, `kept` of them kept the contract; `broken` counts rows by rule, `samples` holds a few keys of rows
-    that break one, `twice` keys that stand there more than once; `sha256` is that of the kept rows' file.
+    that break one, `twice` keys that stand there more than once; `sha256` is that of the kept rows' file, `rows_hash`
+    a hash of the kept rows whatever their order, without the day that they say (0 where nothing else is declared).
     """
 
     read: int = 0
@@ -59,6 +60,7 @@ class Tally:
     samples: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     sha256: str = ""
+    rows_hash: int = 0
 
 
 def day_faults(
@@ -135,5 +137,5 @@ def _daily_faults(tally: Tally, before: Sequence[Tally], limits: IntakeLimits) -
             f"{tally.read:,} rows, far fewer than the usual {usual:,.0f} of the {len(before[-_DAYS_BEFORE:])} raw "
             f"days before (limit {limits.fewest_rows_share:.0%})"
         )
-    elif tally.kept >= _ROWS_THAT_TELL and tally.sha256 == before[-1].sha256:
+    elif tally.kept >= _ROWS_THAT_TELL and tally.rows_hash and tally.rows_hash == before[-1].rows_hash:
         yield f"the same {tally.kept:,} rows as on the raw day before"

@@ -23,19 +23,19 @@ NEWS = RawTable(name="news", day="date", columns=())
 LIMITS = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5, accept={})
 
 
-def good(rows: int, *, sha256: str = "today") -> Tally:
-    return Tally(read=rows, kept=rows, sha256=sha256)
+def good(rows: int, *, rows_hash: int = 1) -> Tally:
+    return Tally(read=rows, kept=rows, rows_hash=rows_hash)
 
 
 def with_broken(rows: int, broken: int) -> Tally:
     return Tally(
-        read=rows, kept=rows - broken, broken={"cents: null": broken}, samples=["5", "7"][:broken], sha256="today"
+        read=rows, kept=rows - broken, broken={"cents: null": broken}, samples=["5", "7"][:broken], rows_hash=1
     )
 
 
 def history(*rows: int) -> list[Tally]:
     """Returns a tally a day before, the newest last, no two of the same rows."""
-    return [good(count, sha256=f"{number} days before") for number, count in enumerate(rows)]
+    return [good(count, rows_hash=number) for number, count in enumerate(rows, start=2)]
 
 
 def faults(
@@ -185,7 +185,7 @@ def test_only_the_seven_days_before_make_the_median() -> None:
 
 
 def test_rows_count_for_the_median_as_they_came_not_as_they_were_kept() -> None:
-    before = [replace(with_broken(1_000, 900), sha256="then")]
+    before = [replace(with_broken(1_000, 900), rows_hash=2)]
     assert faults(good(499), before=before)
     assert faults(with_broken(500, 4), before=before) == ()
 
@@ -227,8 +227,12 @@ def test_a_day_of_broken_rows_alone_is_not_called_a_day_without_rows() -> None:
     ]
 
 
+def test_rows_that_nothing_but_their_day_tells_apart_may_be_read() -> None:
+    assert faults(good(100, rows_hash=0), before=[good(100, rows_hash=0)]) == ()
+
+
 def test_the_same_rows_as_on_an_earlier_day_may_be_read() -> None:
-    assert faults(good(100), before=[good(100), good(100, sha256="yesterday")]) == ()
+    assert faults(good(100), before=[good(100), good(100, rows_hash=2)]) == ()
 
 
 @pytest.mark.parametrize("tally", [good(0), good(1), good(1_000)])
@@ -254,7 +258,7 @@ def test_every_fault_of_every_table_is_told_in_one_run() -> None:
 
 
 def test_a_table_is_held_against_its_own_days_before() -> None:
-    before = [{"feed": good(1_000, sha256="then"), "other": good(10)}]
+    before = [{"feed": good(1_000, rows_hash=2), "other": good(10)}]
     other = RawTable(name="other", day="date", columns=(), daily=True)
     tallies = {"feed": good(1_000), "other": good(10)}
     assert day_faults([FEED, other], tallies, before=before, limits=LIMITS) == (
@@ -264,7 +268,7 @@ def test_a_table_is_held_against_its_own_days_before() -> None:
 
 def test_a_table_that_the_days_before_did_not_have_yet_is_at_its_first_day() -> None:
     tallies = {"feed": good(1_000), "news": good(5)}
-    assert day_faults([FEED, NEWS], tallies, before=[{"feed": good(990, sha256="then")}], limits=LIMITS) == ()
+    assert day_faults([FEED, NEWS], tallies, before=[{"feed": good(990, rows_hash=2)}], limits=LIMITS) == ()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
