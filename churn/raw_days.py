@@ -241,7 +241,7 @@ def _neighbours(wanted: Mapping[date, object], sources: Mapping[str, Mapping[dat
 def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str, str]], *, scratch: Path) -> None:
     from churn.intake import take_in
 
-    held = in_lake(doors).manifests
+    held, limits = in_lake(doors).manifests, doors.settings.dataset.intake
     tallies: dict[date, dict[str, Tally]] = {day: {} for day in days}
     for table in doors.dataset.tables:
         for day, tally in take_in(doors, table, days=days, scratch=scratch).items():
@@ -253,8 +253,9 @@ def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str
     came = {**{day: manifest.inputs for day, manifest in held.items()}, **inputs}
     for day in days:
         lost = _files_lost(doors, [came[past] for past in sorted(came) if past < day], now=inputs[day])
-        _require_good(doors, day, tallies[day], before=before, lost=lost)
-        _publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch)
+        faults = (*lost, *day_faults(doors.dataset.tables, tallies[day], before=before, limits=limits))
+        accepted = _accepted(doors, day, faults, tallies=tallies[day], held=held.get(day)) if faults else {}
+        _publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch, accepted=accepted)
         before.append(tallies[day])
     rows = sum(tally.read for day in tallies.values() for tally in day.values())
     log.info("tables/%s: brought %d raw days to %s, %s rows", doors.dataset.name, len(days), days[-1], f"{rows:,}")
@@ -293,29 +294,42 @@ def _is_filed(source: Source) -> bool:
     return isinstance(source, Parquet | Csv) and "date=" in source.path
 
 
-def _require_good(
+def _accepted(
+    doors: Doors, day: date, faults: Sequence[str], *, tallies: Mapping[str, Tally], held: Manifest | None
+) -> dict[str, Any]:
+    """Returns the faults of a day with the reason for which it is taken as it is, now or when these rows first came.
+
+    Raises:
+        DataError: there is none.
+    """
+    then = held.facts.get("accepted", {}).get("reason") if held and _same_rows(tallies, _tallies(held)) else None
+    reason = doors.settings.dataset.intake.accept.get(day.isoformat(), then)
+    where = f"raw {doors.dataset.name} {day}"
+    if reason is None:
+        action = (
+            "mend the feed and run again, nothing of that day was published; to take that day as it is, add the "
+            f"reason: '+dataset.intake.accept={{{day}: the reason}}'"
+        )
+        raise DataError(where=where, found="; ".join(faults), action=action)
+    log.warning("%s: %s; accepted: %s", where, "; ".join(faults), reason)
+    return {"reason": reason, "faults": list(faults)}
+
+
+def _same_rows(one: Mapping[str, Tally], other: Mapping[str, Tally]) -> bool:
+    def figures(tallies: Mapping[str, Tally]) -> dict[str, object]:
+        return {name: (_facts(tally), tally.sha256) for name, tally in tallies.items()}
+
+    return figures(one) == figures(other)
+
+
+def _publish(
     doors: Doors,
     day: date,
     tallies: Mapping[str, Tally],
     *,
-    before: Sequence[Mapping[str, Tally]],
-    lost: Sequence[str],
-) -> None:
-    limits = doors.settings.dataset.intake
-    faults = (*lost, *day_faults(doors.dataset.tables, tallies, before=before, limits=limits))
-    where = f"raw {doors.dataset.name} {day}"
-    if faults and day.isoformat() in limits.accept:
-        log.warning("%s: %s; accepted: %s", where, "; ".join(faults), limits.accept[day.isoformat()])
-    elif faults:
-        action = (
-            "mend the feed and run again, nothing of that day was published; to take that day as it is, write the "
-            f"reason: +dataset.intake.accept.{day}='…'"
-        )
-        raise DataError(where=where, found="; ".join(faults), action=action)
-
-
-def _publish(
-    doors: Doors, day: date, tallies: Mapping[str, Tally], *, inputs: Mapping[str, str], scratch: Path
+    inputs: Mapping[str, str],
+    scratch: Path,
+    accepted: Mapping[str, Any],
 ) -> None:
     from churn.intake import day_file
 
@@ -325,6 +339,7 @@ def _publish(
             day_file(scratch, day, name).rename(staging.path / f"{name}.parquet")
             staging.rows[f"{name}.parquet"] = tally.kept
         staging.facts["tables"] = {name: _facts(tally) for name, tally in tallies.items()}
+        staging.facts |= {"accepted": accepted} if accepted else {}
 
 
 def _publish_quarantine(

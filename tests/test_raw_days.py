@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -343,3 +345,18 @@ def test_a_feed_whose_empty_days_were_accepted_is_refused_on_the_next(root: Path
     ran = churn("stage=features", "date=2025-04-09", accepted, root=root)
     assert ran.code == 3
     assert "raw subscription 2025-04-08: usage: no row, and it brings rows every day" in ran.err
+
+
+def test_the_words_that_the_error_tells_accept_the_day_for_as_long_as_its_rows_are_the_same(root: Path) -> None:
+    change(root, "usage", lambda table: table.clear())
+    (told,) = re.findall(r"add the reason: (.*)", churn(*FEATURES, root=root).err)
+    ran = done(*FEATURES, *shlex.split(told), root=root)
+    fault = "usage: no row, and it brings rows every day"
+    assert f"raw subscription {LAST}: {fault}; accepted: the reason" in ran.err
+    accepted = {"reason": "the reason", "faults": [fault]}
+    assert manifest(root, "tables", LAST).facts["accepted"] == accepted
+    change(root, "payments", lambda table: table.reverse())  # the same rows, in another file
+    assert f"{fault}; accepted: the reason" in done(*FEATURES, root=root).err
+    assert manifest(root, "tables", LAST).facts["accepted"] == accepted
+    change(root, "payments", lambda table: table.head(table.height - 1))
+    assert churn(*FEATURES, root=root).code == 3
