@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +145,12 @@ def _settings(config: DictConfig) -> Settings:
         raise _explained(error) from error
     started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     run = f"{started}-{choices['stage']}-{os.getpid()}"
-    return parse(raw | {"run": run, "today": datetime.now(UTC).astimezone().date().isoformat()}, files=files)
+    return parse(raw | {"run": run, "today": _today().isoformat()}, files=files)
+
+
+def _today() -> date:
+    """Returns the day that it is at UTC, as raw days are, wherever the machine stands."""
+    return datetime.now(UTC).date()
 
 
 def _explained(error: Exception) -> SettingsError:

@@ -53,7 +53,7 @@ class Doors:
         return Bench(
             threads=resources.threads,
             memory=resources.memory,
-            spill=root / ".spill",
+            spill=root / resources.spill,
             chunk_rows=resources.chunk_rows,
             cache=root / ".cache",
         )

@@ -124,8 +124,15 @@ def require_whole(doors: Doors, raw: RawDays, day: date) -> None:
         for name, file in manifest.files.items() if past < day else ():
             path = folder / f"date={past}" / name
             if found.get(str(path)) != file.sha256:
-                what, action = "missing, or not the bytes that were published", f"delete the folder {path.parent}"
-                raise DataError(where=str(path), found=what, action=f"{action} and run again: it is brought once more")
+                raise _damaged(doors, past, path)
+
+
+def _damaged(doors: Doors, day: date, path: Path) -> DataError:
+    name = path.stem
+    action = f"delete the folder {path.parent} and run again: it is brought once more"
+    if day in forgotten(doors).get(name, ()):
+        action = f"restore the file from a backup (its source no longer has that day), or delete {path.parent}"
+    return DataError(where=str(path), found="missing, or not the bytes that were published", action=action)
 
 
 def in_lake(doors: Doors) -> RawDays:

@@ -360,3 +360,17 @@ def test_the_words_that_the_error_tells_accept_the_day_for_as_long_as_its_rows_a
     assert manifest(root, "tables", LAST).facts["accepted"] == accepted
     change(root, "payments", lambda table: table.head(table.height - 1))
     assert churn(*FEATURES, root=root).code == 3
+
+
+@pytest.mark.parametrize(("is_forgotten", "told"), [(False, "it is brought once more"), (True, "from a backup")])
+def test_a_raw_day_of_other_bytes_is_told_with_what_can_be_done(root: Path, is_forgotten: bool, told: str) -> None:
+    day = "2025-01-02"
+    held = root / "tables" / "subscription" / f"date={day}" / "usage.parquet"
+    content = held.read_bytes()
+    held.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # of the same size
+    for path in (root / "raw" / "subscription").glob("date=2025-01-0[123]") if is_forgotten else ():
+        shutil.rmtree(path)
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert f"{held}: missing, or not the bytes that were published" in ran.err
+    assert told in ran.err
