@@ -9,6 +9,7 @@ before a source's first day stays. A day that is gone from within it was deleted
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -89,6 +90,7 @@ def bring(doors: Doors, until: date) -> RawDays:
         log.info("raw table %s: its source has no longer %s, kept as the lake holds them", name, spelled_span(days))
     if wanted:
         _tell_deleted(doors, wanted)
+        doors.lake.keep_texts(_contract(doors))
         place = doors.partition("intake")
         with disk_errors(place), doors.lake.lock(place), _scratch(doors) as scratch:
             for group in _neighbours(wanted, doors.raw_days):
@@ -150,7 +152,7 @@ def changed_days(doors: Doors, until: date) -> dict[date, dict[str, str]]:
 
     What a source has forgotten of a table and day stays in the lake as it is; what was deleted there is without a row.
     """
-    contract, held = _contract(doors), in_lake(doors).manifests
+    contract, held = fingerprint(_contract(doors)), in_lake(doors).manifests
     at_sources = {day for days in doors.raw_days.values() for day in days}
     now = {day: _fingerprints(doors, day, held.get(day)) for day in sorted(at_sources | set(held)) if day < until}
     settled = {day for day in now if day not in at_sources and now[day].items() <= held[day].inputs.items()}
@@ -216,13 +218,14 @@ def _fingerprints(doors: Doors, day: date, held: Manifest | None) -> dict[str, s
     }
 
 
-def _contract(doors: Doors) -> str:
+def _contract(doors: Doors) -> dict[str, str]:
+    """Returns what raw rows are judged by, as texts that the lake keeps: the declaration and the code."""
     declared = [
         (t.name, t.day, t.key, t.daily, [asdict(c) for c in t.columns], [(r.name, str(r.holds)) for r in t.rules])
         for t in doors.dataset.tables
     ]
     code = doors.texts("features/raw.py", "features/intake.py", "features/contract.py", "intake.py", "stores/sources")
-    return fingerprint([declared, code])
+    return code | {"contract": json.dumps(declared, default=str)}
 
 
 @contextmanager
@@ -346,7 +349,14 @@ def _publish(
             day_file(scratch, day, name).rename(staging.path / f"{name}.parquet")
             staging.rows[f"{name}.parquet"] = tally.kept
         staging.facts["tables"] = {name: _facts(tally) for name, tally in tallies.items()}
+        staging.facts["sources"] = _sources(doors)
         staging.facts |= {"accepted": accepted} if accepted else {}
+
+
+def _sources(doors: Doors) -> dict[str, str]:
+    """Returns where each table is declared to stand, without secrets; under the root from there."""
+    places = {name: source.where for name, source in doors.settings.dataset.tables.items()}
+    return {name: place.removeprefix(f"{doors.lake.root}/") for name, place in places.items()}
 
 
 def _publish_quarantine(
