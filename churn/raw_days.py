@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,21 +18,15 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from churn.doors import Doors
 from churn.errors import DataError, TryAgainError
 from churn.features.day import Tally, day_faults
+from churn.raw_partition import NO_ROW, accept, carry, files_lost, publish, tallies_of
 from churn.stores.lake import Manifest, disk_errors, fingerprint
-from churn.stores.sources import Csv, Parquet, Source
 
 log = logging.getLogger(__name__)
-_NO_ROW = "no row"
 _DAYS_AT_ONCE = 92
-# A table had a file on so many of so many raw days before: one without is a file that did not come.
-_DAYS_THAT_TELL = 28
-_DAYS_LOOKED_BACK = 365
-_SHARE_THAT_TELLS = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +177,7 @@ def spelled_span(days: Sequence[date]) -> str:
 
 
 def _had_rows(held: Manifest, table: str) -> bool:
-    return held.inputs.get(f"source/{table}", _NO_ROW) != _NO_ROW
+    return held.inputs.get(f"source/{table}", NO_ROW) != NO_ROW
 
 
 def _is_before(days: Mapping[date, str], day: date) -> bool:
@@ -201,7 +194,7 @@ def _tell_deleted(doors: Doors, wanted: Mapping[date, Mapping[str, str]]) -> Non
 
 
 def _is_gone(made_from: Mapping[str, str], table: str) -> bool:
-    return made_from[f"source/{table}"] == _NO_ROW
+    return made_from[f"source/{table}"] == NO_ROW
 
 
 def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
@@ -212,8 +205,7 @@ def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
 def _fingerprints(doors: Doors, day: date, held: Manifest | None) -> dict[str, str]:
     known = held.inputs if held else {}
     return {
-        f"source/{table}": days.get(day)
-        or (known.get(f"source/{table}", _NO_ROW) if _is_before(days, day) else _NO_ROW)
+        f"source/{table}": days.get(day) or (known.get(f"source/{table}", NO_ROW) if _is_before(days, day) else NO_ROW)
         for table, days in doors.raw_days.items()
     }
 
@@ -255,136 +247,17 @@ def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str
     tallies: dict[date, dict[str, Tally]] = {day: {} for day in days}
     for table in doors.dataset.tables:
         for day, tally in take_in(doors, table, days=days, scratch=scratch).items():
-            is_forgotten = day not in doors.raw_days[table.name] and inputs[day][f"source/{table.name}"] != _NO_ROW
+            is_forgotten = day not in doors.raw_days[table.name] and inputs[day][f"source/{table.name}"] != NO_ROW
             tallies[day][table.name] = (
-                _carry(doors, day, table.name, held=held[day], scratch=scratch) if is_forgotten else tally
+                carry(doors, day, table.name, held=held[day], scratch=scratch) if is_forgotten else tally
             )
-    before = [_tallies(manifest) for day, manifest in held.items() if day < days[0]]
+    before = [tallies_of(manifest) for day, manifest in held.items() if day < days[0]]
     came = {**{day: manifest.inputs for day, manifest in held.items()}, **inputs}
     for day in days:
-        lost = _files_lost(doors, [came[past] for past in sorted(came) if past < day], now=inputs[day])
+        lost = files_lost(doors, [came[past] for past in sorted(came) if past < day], now=inputs[day])
         faults = (*lost, *day_faults(doors.dataset.tables, tallies[day], before=before, limits=limits))
-        accepted = _accepted(doors, day, faults, tallies=tallies[day], held=held.get(day)) if faults else {}
-        _publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch, accepted=accepted)
+        accepted = accept(doors, day, faults, tallies=tallies[day], held=held.get(day)) if faults else {}
+        publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch, accepted=accepted)
         before.append(tallies[day])
     rows = sum(tally.read for day in tallies.values() for tally in day.values())
     log.info("tables/%s: brought %d raw days to %s, %s rows", doors.dataset.name, len(days), days[-1], f"{rows:,}")
-
-
-def _carry(doors: Doors, day: date, name: str, *, held: Manifest, scratch: Path) -> Tally:
-    """Puts what the lake holds of a table and day where its new rows would stand: its source has none any more."""
-    from churn.intake import day_file
-
-    for kind in ("tables", "quarantine"):
-        old = doors.lake.path(doors.partition(kind, day)) / f"{name}.parquet"
-        if kind == "tables" and not old.exists():
-            action = f"restore it from a backup, or delete the folder {old.parent} to do without that day"
-            raise DataError(where=str(old), found="missing, and its source no longer has that day", action=action)
-        new = day_file(scratch, day, name, kind=kind)
-        new.unlink(missing_ok=True)
-        if old.exists():
-            new.parent.mkdir(parents=True, exist_ok=True)
-            os.link(old, new)
-    return _tallies(held)[name]
-
-
-def _files_lost(doors: Doors, before: Sequence[Mapping[str, str]], *, now: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the tables without a file on a day, where one came on nearly every raw day before, rows or not."""
-    names = [f"source/{name}" for name, source in doors.settings.dataset.tables.items() if _is_filed(source)]
-    recent = before[-_DAYS_LOOKED_BACK:]
-    usual = {name: sum(inputs.get(name, _NO_ROW) != _NO_ROW for inputs in recent) for name in names}
-    return tuple(
-        f"{name.removeprefix('source/')}: no file, and {usual[name]} of the {len(recent)} raw days before have one"
-        for name in names
-        if now[name] == _NO_ROW and len(recent) >= _DAYS_THAT_TELL and usual[name] >= _SHARE_THAT_TELLS * len(recent)
-    )
-
-
-def _is_filed(source: Source) -> bool:
-    return isinstance(source, Parquet | Csv) and "date=" in source.path
-
-
-def _accepted(
-    doors: Doors, day: date, faults: Sequence[str], *, tallies: Mapping[str, Tally], held: Manifest | None
-) -> dict[str, Any]:
-    """Returns the faults of a day with the reason for which it is taken as it is, now or when these rows first came.
-
-    Raises:
-        DataError: there is none.
-    """
-    then = held.facts.get("accepted", {}).get("reason") if held and _same_rows(tallies, _tallies(held)) else None
-    reason = doors.settings.dataset.intake.accept.get(day.isoformat(), then)
-    where = f"raw {doors.dataset.name} {day}"
-    if reason is None:
-        action = (
-            "mend the feed and run again, nothing of that day was published; to take that day as it is, add the "
-            f"reason: '+dataset.intake.accept={{{day}: the reason}}'"
-        )
-        raise DataError(where=where, found="; ".join(faults), action=action)
-    log.warning("%s: %s; accepted: %s", where, "; ".join(faults), reason)
-    return {"reason": reason, "faults": list(faults)}
-
-
-def _same_rows(one: Mapping[str, Tally], other: Mapping[str, Tally]) -> bool:
-    def figures(tallies: Mapping[str, Tally]) -> dict[str, object]:
-        return {name: (_facts(tally), tally.sha256) for name, tally in tallies.items()}
-
-    return figures(one) == figures(other)
-
-
-def _publish(
-    doors: Doors,
-    day: date,
-    tallies: Mapping[str, Tally],
-    *,
-    inputs: Mapping[str, str],
-    scratch: Path,
-    accepted: Mapping[str, Any],
-) -> None:
-    from churn.intake import day_file
-
-    _publish_quarantine(doors, day, tallies, inputs=inputs, scratch=scratch)
-    with doors.lake.publish(doors.partition("tables", day), inputs=inputs) as staging:
-        for name, tally in tallies.items():
-            day_file(scratch, day, name).rename(staging.path / f"{name}.parquet")
-            staging.rows[f"{name}.parquet"] = tally.kept
-        staging.facts["tables"] = {name: _facts(tally) for name, tally in tallies.items()}
-        staging.facts["sources"] = _sources(doors)
-        staging.facts |= {"accepted": accepted} if accepted else {}
-
-
-def _sources(doors: Doors) -> dict[str, str]:
-    """Returns where each table is declared to stand, without secrets; under the root from there."""
-    places = {name: source.where for name, source in doors.settings.dataset.tables.items()}
-    return {name: place.removeprefix(f"{doors.lake.root}/") for name, place in places.items()}
-
-
-def _publish_quarantine(
-    doors: Doors, day: date, tallies: Mapping[str, Tally], *, inputs: Mapping[str, str], scratch: Path
-) -> None:
-    from churn.intake import day_file
-
-    partition = doors.partition("quarantine", day)
-    broken = {name: tally for name, tally in tallies.items() if tally.broken}
-    if not broken:
-        doors.lake.withdraw(partition)
-        return
-    with doors.lake.publish(partition, inputs=inputs) as staging:
-        for name, tally in broken.items():
-            day_file(scratch, day, name, kind="quarantine").rename(staging.path / f"{name}.parquet")
-            staging.rows[f"{name}.parquet"] = tally.read - tally.kept
-        staging.facts |= {"run": doors.settings.run, "tables": {name: _facts(tally) for name, tally in broken.items()}}
-    for name, tally in broken.items():
-        rules = ", ".join(f"{rule} ({count:,})" for rule, count in tally.broken.items())
-        log.warning("%s: %s of %s rows of %s: %s", partition, tally.read - tally.kept, f"{tally.read:,}", name, rules)
-
-
-def _facts(tally: Tally) -> dict[str, Any]:
-    return {"read": tally.read, "kept": tally.kept, "broken": tally.broken, "rows_hash": tally.rows_hash}
-
-
-def _tallies(manifest: Manifest) -> dict[str, Tally]:
-    return {
-        name: Tally(**facts, sha256=manifest.files[f"{name}.parquet"].sha256)
-        for name, facts in manifest.facts["tables"].items()
-    }
