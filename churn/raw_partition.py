@@ -18,7 +18,9 @@ from churn.doors import Doors
 from churn.errors import DataError
 from churn.features.day import Tally
 from churn.stores.lake import Manifest
-from churn.stores.sources import Csv, Parquet, Source
+from churn.stores.sources import Source
+from churn.stores.sources.csv_text import Csv
+from churn.stores.sources.parquet import Parquet
 
 log = logging.getLogger(__name__)
 NO_ROW = "no row"
