@@ -17,7 +17,7 @@ import traceback
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,10 +238,15 @@ def _settings(config: DictConfig) -> tuple[Settings, dict[str, Any]]:
     name = Path(HydraConfig.get().sweep.dir).name if HydraConfig.get().mode is RunMode.MULTIRUN else None
     raw |= {
         "run": f"{started}-{choices['stage']}-{os.getpid()}",
-        "today": datetime.now(UTC).astimezone().date().isoformat(),
+        "today": _today().isoformat(),
         "sweep": {**(raw.get("sweep") or {}), "name": name},
     }
     return parse(raw, files=files), raw
+
+
+def _today() -> date:
+    """Returns the day that it is at UTC, as raw days are, wherever the machine stands."""
+    return datetime.now(UTC).date()
 
 
 def _explained(error: Exception) -> SettingsError:

@@ -53,7 +53,7 @@ class Doors:
         return Bench(
             threads=resources.threads,
             memory=resources.memory,
-            spill=root / ".spill",
+            spill=root / resources.spill,
             chunk_rows=resources.chunk_rows,
             cache=root / ".cache",
         )
@@ -73,6 +73,7 @@ class Doors:
         """The raw days that each table's source has up to today, each with the fingerprint of its rows there.
 
         Raises:
+            DataError: rows lie before the dataset's first day: a wrong day, and not history.
             SettingsError: the tables in YAML are not those that the dataset declares.
         """
         sources, declared = self.settings.dataset.tables, {table.name: table for table in self.dataset.tables}
@@ -84,6 +85,11 @@ class Doors:
         return {name: self._up_to_today(name, found) for name, found in days.items()}
 
     def _up_to_today(self, name: str, days: dict[date, str]) -> dict[date, str]:
+        first, floor = min(days, default=date.max), self.settings.dataset.first_day
+        if first < floor:
+            found = f"rows of {first}, and the dataset's first day is {floor}"
+            action = "correct their day at the source, or set dataset.first_day to an earlier one"
+            raise DataError(where=f"raw table {name}", found=found, action=action)
         future = [day for day in days if day > self.settings.today]
         if future:
             log.warning("raw table %s: rows dated after today are left alone, such as on %s", name, min(future))
@@ -133,13 +139,31 @@ class Doors:
         Raises:
             DataError: there is no raw day.
         """
-        over = {name: [day for day in days if day < self.settings.today] for name, days in self.raw_days.items()}
-        newest_by_table = {name: max(days, default=date.min) for name, days in over.items()}
+        newest_by_table = self._newest_by_table
         daily = [newest_by_table[table.name] for table in self.dataset.tables if table.daily]
         newest = min(daily) if daily else max(newest_by_table.values())
         if newest == date.min:
             raise DataError(where=f"raw {self.dataset.name}", found="no raw day", action="load raw data")
         return newest + timedelta(days=1)
+
+    @property
+    def _newest_by_table(self) -> dict[str, date]:
+        over = {name: [day for day in days if day < self.settings.today] for name, days in self.raw_days.items()}
+        return {name: max(days, default=date.min) for name, days in over.items()}
+
+    def require_fed(self) -> None:
+        """Returns nothing where every daily table has the newest raw day of all tables (today's left out).
+
+        Raises:
+            DataError: some have not, so that the newest night cannot be made; naming them, and since when.
+        """
+        newest, daily = self._newest_by_table, [table.name for table in self.dataset.tables if table.daily]
+        ahead = max(newest, key=lambda name: newest[name])
+        late = [f"{name} has no rows after {newest[name]}" for name in daily if newest[name] < newest[ahead]]
+        if late:
+            found = f"{', '.join(late)}; {ahead} has them to {newest[ahead]}"
+            action = f"mend the feed; the nights up to {self.newest_night} can be made by their dates, not by date=auto"
+            raise DataError(where=f"raw {self.dataset.name}", found=found, action=action)
 
     def command(self, stage: str, day: date) -> str:
         """Returns the command that a person types to run a stage for this dataset at a date."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import polars as pl
 
 from churn.doors import Doors
@@ -125,8 +126,19 @@ def _count(chunk: pl.DataFrame, rows: Sorted, table: RawTable, *, tallies: dict[
         tallies[day].read += came.height
     for day, good in _by_day(rows.kept, tallies):
         tallies[day].kept += good.height
+        tallies[day].rows_hash = (tallies[day].rows_hash + rows_hash(good, table)) % 2**64
     for day, bad in _by_day(rows.broken, tallies):
         _count_broken(bad, table, tallies[day])
+
+
+def rows_hash(rows: pl.DataFrame, table: RawTable) -> int:
+    """Returns a sum of hashes over rows, of all their values but the day; a moment counts by its time of day.
+
+    Rows that were delivered again under the next day have the same; 0 where there is no other column.
+    """
+    day = rows.select(pl.selectors.by_name(table.day, require_all=False) & pl.selectors.datetime())
+    others = rows.drop(table.day, strict=False).with_columns(day.select(pl.all().dt.time()))
+    return int(others.hash_rows().to_numpy().sum(dtype=np.uint64)) if others.width else 0
 
 
 def _count_broken(bad: pl.DataFrame, table: RawTable, tally: Tally) -> None:
@@ -144,10 +156,10 @@ def _by_day(rows: pl.DataFrame, days: Container[date]) -> Iterator[tuple[date, p
 
 
 def _find_twice(doors: Doors, table: RawTable, scratch: Path, *, tallies: dict[date, Tally]) -> None:
-
     if not table.key:
         return
-    files = [day_file(scratch, day, table.name) for day in tallies]
+    days = {day_file(scratch, day, table.name): day for day in tallies}
+    key = [name for name in table.key if name in table.schema]  # `date` is the file's own
     with duck_errors(f"raw table {table.name}", action="look for the key in its source"):
-        for day, key in rows_twice(doors.bench, files, key=table.key, at_most=_SAMPLES):
-            tallies[day].twice.append(key)
+        for file, twice in rows_twice(doors.bench, list(days), key=key, at_most=_SAMPLES):
+            tallies[days[file]].twice.append(twice)

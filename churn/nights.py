@@ -92,6 +92,7 @@ def _one_by_one(doors: Doors, found: Nights) -> tuple[Nights, RawDays]:
 
 def _missed(doors: Doors, kind: str) -> Nights:
     newest, name = doors.newest_night, doors.dataset.name
+    doors.require_fed()
     published = set(doors.lake.days(kind, name))
     begun = doors.lake.days("predictions", name)[:1] or (newest,)
     span = (begun[0] + timedelta(days=count) for count in range((newest - begun[0]).days + 1))

@@ -3,13 +3,14 @@
 Each raw day is brought into the lake once: its rows judged by the tables' contracts, the good ones published under
 `tables/<dataset>/date=D/`, the others under `quarantine/<dataset>/date=D/`. Features, labels and rebuilds read that
 copy alone, so that a source that forgets, moves or fails cannot change a night that was made. A day whose rows changed
-at the source has another fingerprint and is brought again.
+at the source has another fingerprint and is brought again. A source may forget its old days: what the lake holds from
+before a source's first day stays. A day that is gone from within it was deleted there, and is brought without rows.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,15 +18,14 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from churn.doors import Doors
 from churn.errors import DataError, TryAgainError
 from churn.features.day import Tally, day_faults
+from churn.raw_partition import NO_ROW, accept, carry, files_lost, publish, tallies_of
 from churn.stores.lake import Manifest, disk_errors, fingerprint
 
 log = logging.getLogger(__name__)
-_NO_ROW = "no row"
 _DAYS_AT_ONCE = 92
 
 
@@ -79,7 +79,11 @@ def bring(doors: Doors, until: date) -> RawDays:
         TryAgainError: a source, or the disk, failed.
     """
     wanted = changed_days(doors, until)
+    for name, days in forgotten(doors).items():
+        log.info("raw table %s: its source has no longer %s, kept as the lake holds them", name, spelled_span(days))
     if wanted:
+        _tell_deleted(doors, wanted)
+        doors.lake.keep_texts(_contract(doors))
         place = doors.partition("intake")
         with disk_errors(place), doors.lake.lock(place), _scratch(doors) as scratch:
             for group in _neighbours(wanted, doors.raw_days):
@@ -115,8 +119,15 @@ def require_whole(doors: Doors, raw: RawDays, day: date) -> None:
         for name, file in manifest.files.items() if past < day else ():
             path = folder / f"date={past}" / name
             if found.get(str(path)) != file.sha256:
-                what, action = "missing, or not the bytes that were published", f"delete the folder {path.parent}"
-                raise DataError(where=str(path), found=what, action=f"{action} and run again: it is brought once more")
+                raise _damaged(doors, past, path)
+
+
+def _damaged(doors: Doors, day: date, path: Path) -> DataError:
+    name = path.stem
+    action = f"delete the folder {path.parent} and run again: it is brought once more"
+    if day in forgotten(doors).get(name, ()):
+        action = f"restore the file from a backup (its source no longer has that day), or delete {path.parent}"
+    return DataError(where=str(path), found="missing, or not the bytes that were published", action=action)
 
 
 def in_lake(doors: Doors) -> RawDays:
@@ -132,16 +143,58 @@ def in_lake(doors: Doors) -> RawDays:
 def changed_days(doors: Doors, until: date) -> dict[date, dict[str, str]]:
     """Returns the raw days before `until` that the lake lacks or holds from other rows, each with its inputs now.
 
-    What a source no longer has of a table and day stays in the lake as it is.
+    What a source has forgotten of a table and day stays in the lake as it is; what was deleted there is without a row.
     """
-    contract, held = _contract(doors), in_lake(doors).manifests
-    days = sorted({day for days in doors.raw_days.values() for day in days if day < until})
-    inputs = {day: {**_fingerprints(doors, day, held.get(day)), "contract": contract} for day in days}
+    contract, held = fingerprint(_contract(doors)), in_lake(doors).manifests
+    at_sources = {day for days in doors.raw_days.values() for day in days}
+    now = {day: _fingerprints(doors, day, held.get(day)) for day in sorted(at_sources | set(held)) if day < until}
+    settled = {day for day in now if day not in at_sources and now[day].items() <= held[day].inputs.items()}
+    inputs = {day: {**made_from, "contract": contract} for day, made_from in now.items() if day not in settled}
     return {
         day: made_from
         for day, made_from in inputs.items()
         if not doors.lake.is_current(doors.partition("tables", day), made_from)
     }
+
+
+def forgotten(doors: Doors) -> dict[str, tuple[date, ...]]:
+    """Returns the raw days of each table whose rows the lake alone holds, since the source now begins later."""
+    held = in_lake(doors).manifests
+    found = {
+        name: tuple(day for day in held if _had_rows(held[day], name) and _is_before(days, day))
+        for name, days in doors.raw_days.items()
+    }
+    return {name: days for name, days in found.items() if days}
+
+
+def spelled_span(days: Sequence[date]) -> str:
+    """Returns how many days there are, and the first and last of them.
+
+    >>> spelled_span([date(2026, 1, 1), date(2026, 1, 5)])
+    '2 raw days from 2026-01-01 to 2026-01-05'
+    """
+    return f"{len(days):,} raw days from {days[0]} to {days[-1]}"
+
+
+def _had_rows(held: Manifest, table: str) -> bool:
+    return held.inputs.get(f"source/{table}", NO_ROW) != NO_ROW
+
+
+def _is_before(days: Mapping[date, str], day: date) -> bool:
+    """Says whether a day lies before all that a source has: only its old days may a source have forgotten."""
+    return day < min(days, default=date.max)
+
+
+def _tell_deleted(doors: Doors, wanted: Mapping[date, Mapping[str, str]]) -> None:
+    held = in_lake(doors).manifests
+    for name in doors.raw_days:
+        gone = [day for day in wanted if day in held and _had_rows(held[day], name) and _is_gone(wanted[day], name)]
+        if gone:
+            log.warning("raw table %s: no row any more at its source of %s", name, spelled_span(gone))
+
+
+def _is_gone(made_from: Mapping[str, str], table: str) -> bool:
+    return made_from[f"source/{table}"] == NO_ROW
 
 
 def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
@@ -151,17 +204,20 @@ def _has_rows(manifest: Manifest, tables: Sequence[str]) -> bool:
 
 def _fingerprints(doors: Doors, day: date, held: Manifest | None) -> dict[str, str]:
     known = held.inputs if held else {}
-    names = {table: f"source/{table}" for table in doors.raw_days}
-    return {name: doors.raw_days[table].get(day) or known.get(name, _NO_ROW) for table, name in names.items()}
+    return {
+        f"source/{table}": days.get(day) or (known.get(f"source/{table}", NO_ROW) if _is_before(days, day) else NO_ROW)
+        for table, days in doors.raw_days.items()
+    }
 
 
-def _contract(doors: Doors) -> str:
+def _contract(doors: Doors) -> dict[str, str]:
+    """Returns what raw rows are judged by, as texts that the lake keeps: the declaration and the code."""
     declared = [
         (t.name, t.day, t.key, t.daily, [asdict(c) for c in t.columns], [(r.name, str(r.holds)) for r in t.rules])
         for t in doors.dataset.tables
     ]
     code = doors.texts("features/raw.py", "features/intake.py", "features/contract.py", "intake.py", "stores/sources")
-    return fingerprint([declared, code])
+    return code | {"contract": json.dumps(declared, default=str)}
 
 
 @contextmanager
@@ -187,90 +243,21 @@ def _neighbours(wanted: Mapping[date, object], sources: Mapping[str, Mapping[dat
 def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str, str]], *, scratch: Path) -> None:
     from churn.intake import take_in
 
-    held = in_lake(doors).manifests
+    held, limits = in_lake(doors).manifests, doors.settings.dataset.intake
     tallies: dict[date, dict[str, Tally]] = {day: {} for day in days}
     for table in doors.dataset.tables:
         for day, tally in take_in(doors, table, days=days, scratch=scratch).items():
-            is_forgotten = day not in doors.raw_days[table.name] and inputs[day][f"source/{table.name}"] != _NO_ROW
+            is_forgotten = day not in doors.raw_days[table.name] and inputs[day][f"source/{table.name}"] != NO_ROW
             tallies[day][table.name] = (
-                _carry(doors, day, table.name, held=held[day], scratch=scratch) if is_forgotten else tally
+                carry(doors, day, table.name, held=held[day], scratch=scratch) if is_forgotten else tally
             )
-    before = [_tallies(manifest) for day, manifest in held.items() if day < days[0]]
+    before = [tallies_of(manifest) for day, manifest in held.items() if day < days[0]]
+    came = {**{day: manifest.inputs for day, manifest in held.items()}, **inputs}
     for day in days:
-        _require_good(doors, day, tallies[day], before=before)
-        _publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch)
+        lost = files_lost(doors, [came[past] for past in sorted(came) if past < day], now=inputs[day])
+        faults = (*lost, *day_faults(doors.dataset.tables, tallies[day], before=before, limits=limits))
+        accepted = accept(doors, day, faults, tallies=tallies[day], held=held.get(day)) if faults else {}
+        publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch, accepted=accepted)
         before.append(tallies[day])
     rows = sum(tally.read for day in tallies.values() for tally in day.values())
     log.info("tables/%s: brought %d raw days to %s, %s rows", doors.dataset.name, len(days), days[-1], f"{rows:,}")
-
-
-def _carry(doors: Doors, day: date, name: str, *, held: Manifest, scratch: Path) -> Tally:
-    """Puts what the lake holds of a table and day where its new rows would stand: its source has none any more."""
-    from churn.intake import day_file
-
-    for kind in ("tables", "quarantine"):
-        old = doors.lake.path(doors.partition(kind, day)) / f"{name}.parquet"
-        new = day_file(scratch, day, name, kind=kind)
-        new.unlink(missing_ok=True)
-        if old.exists():
-            new.parent.mkdir(parents=True, exist_ok=True)
-            os.link(old, new)
-    return _tallies(held)[name]
-
-
-def _require_good(doors: Doors, day: date, tallies: Mapping[str, Tally], *, before: list[dict[str, Tally]]) -> None:
-    limits = doors.settings.dataset.intake
-    faults = day_faults(doors.dataset.tables, tallies, before=before[-7:], limits=limits)
-    where = f"raw {doors.dataset.name} {day}"
-    if faults and day.isoformat() in limits.accept:
-        log.warning("%s: %s; accepted: %s", where, "; ".join(faults), limits.accept[day.isoformat()])
-    elif faults:
-        action = (
-            "mend the feed and run again, nothing of that day was published; to take that day as it is, write the "
-            f"reason: +dataset.intake.accept.{day}='…'"
-        )
-        raise DataError(where=where, found="; ".join(faults), action=action)
-
-
-def _publish(
-    doors: Doors, day: date, tallies: Mapping[str, Tally], *, inputs: Mapping[str, str], scratch: Path
-) -> None:
-    from churn.intake import day_file
-
-    _publish_quarantine(doors, day, tallies, inputs=inputs, scratch=scratch)
-    with doors.lake.publish(doors.partition("tables", day), inputs=inputs) as staging:
-        for name, tally in tallies.items():
-            day_file(scratch, day, name).rename(staging.path / f"{name}.parquet")
-            staging.rows[f"{name}.parquet"] = tally.kept
-        staging.facts["tables"] = {name: _facts(tally) for name, tally in tallies.items()}
-
-
-def _publish_quarantine(
-    doors: Doors, day: date, tallies: Mapping[str, Tally], *, inputs: Mapping[str, str], scratch: Path
-) -> None:
-    from churn.intake import day_file
-
-    partition = doors.partition("quarantine", day)
-    broken = {name: tally for name, tally in tallies.items() if tally.broken}
-    if not broken:
-        doors.lake.withdraw(partition)
-        return
-    with doors.lake.publish(partition, inputs=inputs) as staging:
-        for name, tally in broken.items():
-            day_file(scratch, day, name, kind="quarantine").rename(staging.path / f"{name}.parquet")
-            staging.rows[f"{name}.parquet"] = tally.read - tally.kept
-        staging.facts |= {"run": doors.settings.run, "tables": {name: _facts(tally) for name, tally in broken.items()}}
-    for name, tally in broken.items():
-        rules = ", ".join(f"{rule} ({count:,})" for rule, count in tally.broken.items())
-        log.warning("%s: %s of %s rows of %s: %s", partition, tally.read - tally.kept, f"{tally.read:,}", name, rules)
-
-
-def _facts(tally: Tally) -> dict[str, Any]:
-    return {"read": tally.read, "kept": tally.kept, "broken": tally.broken}
-
-
-def _tallies(manifest: Manifest) -> dict[str, Tally]:
-    return {
-        name: Tally(**facts, sha256=manifest.files[f"{name}.parquet"].sha256)
-        for name, facts in manifest.facts["tables"].items()
-    }

@@ -36,10 +36,14 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What one run may use: threads, DuckDB's memory (such as `4GB`), rows in memory at a time."""
+    """What one run may use: threads, DuckDB's memory (such as `4GB`), the folder that it spills to, rows at a time.
+
+    A relative `spill` stands under the root.
+    """
 
     threads: Positive
     memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB|MiB|GiB)$")]
+    spill: Path
     chunk_rows: Positive
 
 
@@ -67,11 +71,15 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
-    """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry."""
+    """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry.
+
+    No raw row lies before `first_day`; `max_gap_days` without any may precede a date.
+    """
 
     name: str
     model_name: str
     experiment: str
+    first_day: Day
     max_gap_days: Annotated[int, Field(ge=0)]
     folder: str
     intake: IntakeLimits
@@ -209,7 +217,7 @@ _ONE_DATE = (TrainStage, PromoteStage, LeakcheckStage)
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration of one run; `run` (its name in logs) and `today` are given by the command line alone."""
+    """The whole configuration of one run; `run` (its name in logs) and `today` (UTC) are given by the command line."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 

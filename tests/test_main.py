@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
+from typing import Self
 
 import pytest
 
+from churn import __main__ as command
 from churn.__main__ import main
 from churn.errors import ExitCode
 from churn.usage import CONF, help_text
@@ -158,3 +162,19 @@ def test_a_command_that_only_reads_leaves_nothing_behind(tmp_path: Path) -> None
 
 def test_help_text_is_the_same_every_time() -> None:
     assert help_text() == help_text()
+
+
+def test_today_is_that_of_raw_days_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls(2026, 1, 5, 17, 18, tzinfo=UTC).astimezone(tz)
+
+    monkeypatch.setenv("TZ", "Asia/Tokyo")  # where it is the 6th
+    time.tzset()
+    monkeypatch.setattr(command, "datetime", Clock)
+    try:
+        assert command._today() == date(2026, 1, 5)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -94,7 +97,7 @@ def test_a_planted_bad_row_is_put_aside_by_rule_and_the_night_goes_on(
     assert quarantine["run"].str.contains("-features-").all()
     assert quarantine[column].to_list() == [None if value is None else str(value)]
     facts = manifest(root, "tables", day).facts["tables"][table]
-    assert facts == {"read": rows, "kept": rows - 1, "broken": {rule: 1}}
+    assert facts == {"read": rows, "kept": rows - 1, "broken": {rule: 1}, "rows_hash": facts["rows_hash"]}
     assert manifest(root, "features", NIGHT).facts["quarantined"][f"{table}: {rule}"] == 1
     assert f"{table}: {rule} 1" in ran.out
     assert f"1 of {rows} rows of {table}: {rule} (1)" in ran.err
@@ -193,13 +196,92 @@ def test_corrected_rows_leave_the_quarantine(root: Path) -> None:
     assert manifest(root, "features", NIGHT).facts["quarantined"] == {}
 
 
-def test_a_day_that_its_source_forgets_stays_in_the_lake(root: Path) -> None:
+def test_a_day_that_its_source_forgets_stays_in_the_lake_and_is_told(root: Path) -> None:
     done(*FEATURES, root=root)
     before = published(root, "features", "tables")
     for path in (root / "raw" / "subscription").glob("date=2025-0[12]-*"):
         shutil.rmtree(path)
-    assert "nothing to do" in done(*FEATURES, root=root).err
+    ran = done(*FEATURES, root=root)
+    assert "nothing to do" in ran.err
+    assert "usage: its source has no longer 59 raw days from 2025-01-01 to 2025-02-28, kept as" in ran.err
+    assert "usage: 59 raw days from 2025-01-01 to 2025-02-28" in " ".join(done("stage=status", root=root).out.split())
     assert published(root, "features", "tables") == before
+
+
+def in_duckdb(root: Path, table: str) -> tuple[str, ...]:
+    """Makes a DuckDB file the source of a table; returns the words for the command line."""
+    with duckdb.connect(root / "shop.duckdb") as connection:
+        files = root / "raw" / "subscription" / "date=*" / f"{table}.parquet"
+        connection.execute(f"create table {table} as from read_parquet('{files}', hive_partitioning=true)")
+    source = f"dataset.tables.{table}"
+    return (f"{source}.kind=duckdb", f"{source}.path={root}/shop.duckdb", f"+{source}.table={table}")
+
+
+def in_shop(root: Path, *statements: str) -> None:
+    with duckdb.connect(root / "shop.duckdb") as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def rows_held(root: Path, table: str, day: str) -> int:
+    return int(manifest(root, "tables", day).facts["tables"][table]["kept"])
+
+
+def test_rows_that_are_deleted_at_the_source_leave_the_lake_and_make_later_nights_stale(root: Path) -> None:
+    source = in_duckdb(root, "cancellations")
+    done(*FEATURES, *source, root=root)
+    assert rows_held(root, "cancellations", "2025-03-20") > 0
+    assert rows_held(root, "cancellations", LAST) > 0
+    gone = f"date in (date '2025-03-20', date '{LAST}')"
+    # rows of 2025-03-20 are deleted, those of the last day are dated a day later than all that the source has
+    in_shop(root, f"delete from cancellations where {gone}", "delete from cancellations where date > '2025-04-02'")
+    assert "stale: raw day 2025-03-20, raw day 2025-04-01" in done("stage=status", *source, root=root).out
+    ran = done(*FEATURES, *source, root=root)
+    assert "cancellations: no row any more at its source of 2 raw days from 2025-03-20 to 2025-04-01" in ran.err
+    assert rows_held(root, "cancellations", "2025-03-20") == rows_held(root, "cancellations", LAST) == 0
+    assert "as it would be made now" in done("stage=status", *source, root=root).out
+
+
+def test_rows_that_are_dated_anew_at_the_source_stand_in_the_lake_once(root: Path) -> None:
+    source = in_duckdb(root, "cancellations")
+    done(*FEATURES, *source, root=root)
+    both = ("2025-03-20", "2025-03-21")
+    held = sum(rows_held(root, "cancellations", day) for day in both)
+    in_shop(root, "update cancellations set date = date '2025-03-21' where date = date '2025-03-20'")
+    done(*FEATURES, *source, root=root)
+    assert sum(rows_held(root, "cancellations", day) for day in both) == held
+
+
+def test_a_source_that_has_become_empty_has_forgotten_and_says_so(root: Path) -> None:
+    source = in_duckdb(root, "cancellations")
+    done(*FEATURES, *source, root=root)
+    before = published(root, "features", "tables")
+    in_shop(root, "delete from cancellations")
+    assert "raw table cancellations: its source has no longer" in done(*FEATURES, *source, root=root).err
+    assert published(root, "features", "tables") == before
+
+
+def test_a_day_before_the_first_is_refused_until_its_source_is_mended(root: Path) -> None:
+    stray = root / "raw" / "subscription" / "date=1925-04-02"
+    shutil.copytree(raw_file(root, "usage").parent, stray)
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert "rows of 1925-04-02, and the dataset's first day is 2000-01-01" in ran.err
+    shutil.rmtree(stray)
+    done(*FEATURES, root=root)
+
+
+def test_a_stray_day_that_got_in_is_told_with_the_way_out(root: Path) -> None:
+    stray = root / "raw" / "subscription" / "date=2005-04-02"
+    shutil.copytree(raw_file(root, "usage").parent, stray, ignore=shutil.ignore_patterns("customers*"))
+    assert churn(*FEATURES, root=root).code == 3
+    shutil.rmtree(stray)
+    ran = churn(*FEATURES, root=root)
+    place = root / "tables" / "subscription" / "date=2005-04-02"
+    assert ran.code == 3
+    assert f"if 2005-04-02 is a stray day, take it out of its source, then delete {place}" in ran.err
+    shutil.rmtree(place)
+    done(*FEATURES, root=root)
 
 
 def test_rows_dated_after_today_are_left_alone_and_told(root: Path) -> None:
@@ -214,3 +296,81 @@ def test_tables_that_the_dataset_does_not_declare_are_refused(root: Path) -> Non
     assert ran.code == 2
     assert "extra" in ran.err
     assert "cancellations, customers, payments, support_contacts, usage" in ran.err
+
+
+def without(root: Path, table: str, *, first: str) -> None:
+    """Takes the files of a table away, from a day on."""
+    for path in (root / "raw" / "subscription").glob(f"date=*/{table}.parquet"):
+        if path.parent.name >= f"date={first}":
+            path.unlink()
+
+
+def test_auto_stops_where_a_daily_table_stays_away_while_another_comes(root: Path) -> None:
+    without(root, "usage", first="2025-04-03")
+    done("stage=features", "date=2025-04-03", root=root)
+    ran = churn("stage=features", "date=auto", root=root)
+    assert ran.code == 3
+    assert "usage has no rows after 2025-04-02; " in ran.err
+    assert "has them to 2025-04-08" in ran.err
+    assert "usage" not in ran.err.split("; ")[1]
+
+
+def test_auto_stops_where_all_daily_tables_stay_away_while_others_come(root: Path) -> None:
+    without(root, "usage", first="2025-04-03")
+    without(root, "payments", first="2025-04-03")
+    ran = churn("stage=features", "date=auto", root=root)
+    assert ran.code == 3
+    assert "payments has no rows after 2025-04-02, usage has no rows after 2025-04-02" in ran.err
+
+
+def test_a_file_that_came_on_every_day_before_and_does_not_come_stops_the_night(root: Path) -> None:
+    without(root, "cancellations", first=LAST)
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert f"raw subscription {LAST}: cancellations: no file, and 90 of the 90 raw days before have one" in ran.err
+
+
+def test_a_table_that_often_brings_no_file_may_do_so(root: Path) -> None:
+    for path in sorted((root / "raw" / "subscription").glob("date=*/support_contacts.parquet"))[1::10]:
+        path.unlink()
+    without(root, "support_contacts", first=LAST)
+    done(*FEATURES, root=root)
+
+
+def test_a_feed_whose_empty_days_were_accepted_is_refused_on_the_next(root: Path) -> None:
+    days = [f"2025-04-{number:02}" for number in range(1, 9)]
+    for day in days:
+        change(root, "usage", lambda table: table.clear(), day)
+    accepted = f"+dataset.intake.accept={{{', '.join(f'{day}: closed' for day in days[:7])}}}"
+    ran = churn("stage=features", "date=2025-04-09", accepted, root=root)
+    assert ran.code == 3
+    assert "raw subscription 2025-04-08: usage: no row, and it brings rows every day" in ran.err
+
+
+def test_the_words_that_the_error_tells_accept_the_day_for_as_long_as_its_rows_are_the_same(root: Path) -> None:
+    change(root, "usage", lambda table: table.clear())
+    (told,) = re.findall(r"add the reason: (.*)", churn(*FEATURES, root=root).err)
+    ran = done(*FEATURES, *shlex.split(told), root=root)
+    fault = "usage: no row, and it brings rows every day"
+    assert f"raw subscription {LAST}: {fault}; accepted: the reason" in ran.err
+    accepted = {"reason": "the reason", "faults": [fault]}
+    assert manifest(root, "tables", LAST).facts["accepted"] == accepted
+    change(root, "payments", lambda table: table.reverse())  # the same rows, in another file
+    assert f"{fault}; accepted: the reason" in done(*FEATURES, root=root).err
+    assert manifest(root, "tables", LAST).facts["accepted"] == accepted
+    change(root, "payments", lambda table: table.head(table.height - 1))
+    assert churn(*FEATURES, root=root).code == 3
+
+
+@pytest.mark.parametrize(("is_forgotten", "told"), [(False, "it is brought once more"), (True, "from a backup")])
+def test_a_raw_day_of_other_bytes_is_told_with_what_can_be_done(root: Path, is_forgotten: bool, told: str) -> None:
+    day = "2025-01-02"
+    held = root / "tables" / "subscription" / f"date={day}" / "usage.parquet"
+    content = held.read_bytes()
+    held.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # of the same size
+    for path in (root / "raw" / "subscription").glob("date=2025-01-0[123]") if is_forgotten else ():
+        shutil.rmtree(path)
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert f"{held}: missing, or not the bytes that were published" in ran.err
+    assert told in ran.err

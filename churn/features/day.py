@@ -16,18 +16,20 @@ from churn.features.raw import RawTable
 _DAYS_BEFORE = 7
 # Two days of a handful of rows are alike by chance.
 _ROWS_THAT_TELL = 10
-# Counts of independent events vary by their square root; so many of it chance makes once in a million days.
-_DEVIATIONS = 5.0
+# So few independent events chance brings once in a million days.
+_CHANCE = 1e-6
+# Few broken rows are excused where they are one row, or at most this share of those that came.
+_EXCUSED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeLimits:
     """When faults of rows stop the night.
 
-    For each raw table and day: above `quarantine_share` (0 to 1) of its rows and above `quarantine_rows` rows. A daily
-    table also stops it below `fewest_rows_share` (0 to 1) of its usual rows: the median of the 7 raw days before or the
-    same weekday's, whichever is less, where chance does not explain it. `accept` names days (ISO) that are taken as
-    they are, each with the reason.
+    For each raw table and day: above `quarantine_share` (0 to 1) of its rows, unless they are at most `quarantine_rows`
+    rows and a tenth of those that came (or one row). A daily table also stops it below `fewest_rows_share` (0 to 1) of
+    its usual rows: the median of the 7 raw days before or the same weekday's, whichever is less, where chance does not
+    explain it. `accept` names days (ISO) that are taken as they are, each with the reason.
     """
 
     quarantine_share: float
@@ -48,7 +50,8 @@ class Tally:
     """What one raw table brought on one day.
 
     `read` rows came, `kept` of them kept the contract; `broken` counts rows by rule, `samples` holds a few keys of rows
-    that break one, `twice` keys that stand there more than once; `sha256` is that of the kept rows' file.
+    that break one, `twice` keys that stand there more than once; `sha256` is that of the kept rows' file, `rows_hash`
+    a hash of the kept rows whatever their order, without the day that they say (0 where nothing else is declared).
     """
 
     read: int = 0
@@ -57,6 +60,7 @@ class Tally:
     samples: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
     sha256: str = ""
+    rows_hash: int = 0
 
 
 def day_faults(
@@ -68,7 +72,7 @@ def day_faults(
 ) -> tuple[str, ...]:
     """Returns what forbids to read the day, one text a fault; none where it may be read.
 
-    `tallies` are the day's by table, `before` those of the raw days before it, the newest last.
+    `tallies` are the day's by table, `before` those of all raw days before it, the newest last.
 
     >>> table = RawTable(name="usage", day="date", columns=(), daily=True)
     >>> limits = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5, accept={})
@@ -95,7 +99,8 @@ def _table_faults(table: RawTable, tally: Tally, *, before: Sequence[Tally], lim
 
 def _too_many_broken(tally: Tally, limits: IntakeLimits) -> bool:
     broken = tally.read - tally.kept
-    too_many = broken > limits.quarantine_rows and broken / tally.read > limits.quarantine_share
+    excused = min(limits.quarantine_rows, max(1, int(_EXCUSED_SHARE * tally.read)))
+    too_many = broken > excused and broken / tally.read > limits.quarantine_share
     return too_many or (broken > 0 and not tally.kept)
 
 
@@ -105,7 +110,7 @@ def _broken_text(tally: Tally, limits: IntakeLimits) -> str:
     rules = ", ".join(f"{rule} ({count:,} rows)" for rule, count in worst)
     return (
         f"{broken:,} of {tally.read:,} rows ({broken / tally.read:.1%}) break a rule, limit "
-        f"{limits.quarantine_share:.1%} and {limits.quarantine_rows:,} rows: {rules}"
+        f"{limits.quarantine_share:.1%}, or {limits.quarantine_rows:,} rows and {_EXCUSED_SHARE:.0%}: {rules}"
         + (f"; keys such as {', '.join(tally.samples)}" if tally.samples else "")
     )
 
@@ -116,14 +121,21 @@ def _usual_rows(before: Sequence[Tally]) -> float:
     return min(usual, week[0].read) if len(week) == _DAYS_BEFORE else usual
 
 
+def _chance_of_so_few(rows: int, usual: float) -> float:
+    """Returns the probability of at most `rows` independent events (Poisson) where `usual` are expected."""
+    from scipy.special import pdtr  # what only reads status does without it
+
+    return float(pdtr(rows, usual))
+
+
 def _daily_faults(tally: Tally, before: Sequence[Tally], limits: IntakeLimits) -> Iterator[str]:
     usual = _usual_rows(before)
     if not tally.read:
         yield "no row, and it brings rows every day"
-    elif usual and tally.read / usual < limits.fewest_rows_share and usual - tally.read > _DEVIATIONS * usual**0.5:
+    elif usual and tally.read / usual < limits.fewest_rows_share and _chance_of_so_few(tally.read, usual) < _CHANCE:
         yield (
             f"{tally.read:,} rows, far fewer than the usual {usual:,.0f} of the {len(before[-_DAYS_BEFORE:])} raw "
             f"days before (limit {limits.fewest_rows_share:.0%})"
         )
-    elif tally.kept >= _ROWS_THAT_TELL and tally.sha256 == before[-1].sha256:
+    elif tally.kept >= _ROWS_THAT_TELL and tally.rows_hash and tally.rows_hash == before[-1].rows_hash:
         yield f"the same {tally.kept:,} rows as on the raw day before"

@@ -54,7 +54,7 @@ def sort_rows(chunk: pl.DataFrame, table: RawTable, *, as_text: bool, where: str
     require_checks_on()
     require_columns(chunk.schema, table, as_text=as_text, where=where)
     typed = chunk.select(_read(chunk.schema[column.name], column) for column in table.columns)
-    faults = _faults(typed, table, _unreadable(chunk, typed, table))
+    faults = _faults(typed, table, _unreadable(chunk, typed, table)) | _misfiled(typed, chunk[RAW_DAY], table)
     kept = typed.select(table.schema.names()).insert_column(0, chunk[RAW_DAY])
     if not faults:
         return Sorted(kept=kept, broken=pl.DataFrame(schema=broken_schema(table)), counts={})
@@ -171,6 +171,14 @@ def _faults(typed: pl.DataFrame, table: RawTable, unreadable: dict[str, pl.Serie
             rule = f"{name}: {'null' if is_null else error.check.error}" if name else str(error.check.error)
             faults[rule] = faults[rule] | mask if rule in faults else mask
     return faults
+
+
+def _misfiled(typed: pl.DataFrame, days: pl.Series, table: RawTable) -> dict[str, pl.Series]:
+    """Returns which rows say another day (at UTC) than the one that files them: a folder says less than its rows."""
+    if table.day not in typed.columns or not typed.schema[table.day].is_temporal():
+        return {}
+    mask = (typed[table.day].cast(pl.Date) != days).fill_null(value=False)
+    return {f"{table.day}: on the raw day": mask} if mask.any() else {}
 
 
 def _errors(typed: pl.DataFrame, table: RawTable) -> list[SchemaError]:

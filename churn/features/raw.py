@@ -64,8 +64,9 @@ class RawTable:
     """The contract of one raw table.
 
     `day` names the column (date or timestamp) that files a row under a raw day; a table in hive partitions `date=D`
-    may leave `date` out of `columns`, since the folder says it. `key` is unique within a day. A `daily` table brings
-    rows every day: an empty day, far fewer rows than before or the same rows as the day before stop the night.
+    may leave `date` out of `columns`, since the folder says it. Where the day is a declared column, a row
+    that says another day (at UTC) than the one that files it is broken. `key` is unique within a day. A `daily` table
+    brings rows every day: an empty day, far fewer rows than before or the same rows as the day before stop the night.
     """
 
     name: str

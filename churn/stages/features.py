@@ -90,8 +90,10 @@ def _require_raw_days(doors: Doors, day: date, raw: RawDays) -> None:
         raise DataError(where=where, found=found, action="load earlier days, or ask a later date")
     gap = first_gap([*(present for present in raw.manifests if present < day), day], allowed_days=allowed)
     if gap:
-        found = f"no raw day between {gap[0]} and {gap[1]}"
-        raise DataError(where=where, found=found, action="load the missing days, or ask an earlier date")
+        found, place = f"no raw day between {gap[0]} and {gap[1]}", doors.lake.path(doors.partition("tables", gap[0]))
+        stray = f"if {gap[0]} is a stray day, take it out of its source, then delete {place}"
+        action = f"load the missing days, or ask an earlier date; {stray}"
+        raise DataError(where=where, found=found, action=action)
 
 
 def _write(doors: Doors, day: date, staging: Staging) -> None:

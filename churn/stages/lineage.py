@@ -37,6 +37,7 @@ def run(settings: Settings) -> Outcome:
             "scores": f"{scores.rows:,} rows, content {scores.content[:16]}",
             "features": f"{features.rows:,} rows, content {features.content[:16]}",
             "raw days": _raw_days(doors, features),
+            "sources": _sources(doors, features),
             "sql": str(doors.lake.texts_path(features.inputs["sql"])),
             "code of features": str(doors.lake.texts_path(features.inputs["code"])),
             "code of scores": str(doors.lake.texts_path(scores.inputs["code"])),
@@ -71,6 +72,14 @@ def _raw_days(doors: Doors, features: Manifest) -> str:
     older = sum(1 for place in places if place and place.is_relative_to(doors.lake.root / VERSIONS))
     gone = sum(1 for place in places if place is None)
     return f"{len(days):,} from {days[0]} to {days[-1]}: {older:,} replaced since and kept, {gone:,} gone"
+
+
+def _sources(doors: Doors, features: Manifest) -> str:
+    """Returns where the raw days came from, as it was declared when each was brought."""
+    places = [doors.lake.version(partition, content) for partition, content in _tables(doors, features).items()]
+    manifests = [doors.lake.manifest_in(place) for place in places if place]
+    named = [found.facts.get("sources", {}) for found in manifests if found]
+    return ", ".join(sorted({f"{table}: {place}" for sources in named for table, place in sources.items()}))
 
 
 def _spelled(settings: dict[str, object]) -> str:

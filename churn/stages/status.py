@@ -7,7 +7,7 @@ from datetime import date
 from churn.doors import Doors
 from churn.errors import ChurnError
 from churn.nights import changes
-from churn.raw_days import RawDays, changed_days, in_lake
+from churn.raw_days import RawDays, changed_days, forgotten, in_lake, spelled_span
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings, StatusStage
 
@@ -23,7 +23,7 @@ def run(settings: Settings) -> Outcome:
     raw, late = in_lake(doors), _late(doors)
     return Outcome(
         headline=f"status {dataset}: {len(days)} dates under {doors.lake.root}, the last {len(shown)} shown",
-        figures={"champion": _champion(doors), "raw days": _raw(raw, late)},
+        figures={"champion": _champion(doors), "raw days": _raw(raw, late), **_forgotten(doors, late)},
         table=Table(
             header=("date", "features (rows)", "predictions (rows)", "model version", "drift", "state"),
             rows=tuple((*_row(doors, day), _state(doors, day, raw, late=late)) for day in shown),
@@ -54,6 +54,12 @@ def _raw(raw: RawDays, late: tuple[date, ...] | str) -> str:
         return f"{held}; the sources did not tell ({late})"
     new = [day for day in late if day not in raw.manifests]
     return f"{held}; {len(new):,} new and {len(late) - len(new):,} changed at the sources"
+
+
+def _forgotten(doors: Doors, late: tuple[date, ...] | str) -> dict[str, str]:
+    kept = {} if isinstance(late, str) else forgotten(doors)
+    told = "; ".join(f"{name}: {spelled_span(days)}" for name, days in kept.items())
+    return {"kept, gone from the sources": told} if told else {}
 
 
 def _state(doors: Doors, day: date, raw: RawDays, *, late: tuple[date, ...] | str) -> str:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 
     Connection: TypeAlias = duckdb.DuckDBPyConnection
     Relation: TypeAlias = duckdb.DuckDBPyRelation
+
+
+_PATH = "__path"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,18 +117,22 @@ def attached(bench: Bench, file: Path) -> Iterator[Connection]:
         yield connection
 
 
-def rows_twice(bench: Bench, files: Sequence[Path], *, key: Sequence[str], at_most: int) -> list[tuple[date, str]]:
-    """Returns (day, key) of keys that stand more than once in one of `files`, each under a folder `date=D`.
+def rows_twice(bench: Bench, files: Sequence[Path], *, key: Sequence[str], at_most: int) -> list[tuple[Path, str]]:
+    """Returns (file, key) of keys that stand more than once in one of `files`, in their order.
 
     At most `at_most` a file, the key's values joined by a space. Rows are grouped by DuckDB, which spills.
     """
-    columns = ", ".join(map(quoted, key))
-    kept = bench.connect().read_parquet([str(file) for file in files], hive_partitioning=True)
-    twice = kept.aggregate(f"date, {columns}, count(*) as copies").filter("copies > 1").order(f"date, {columns}")
-    days: dict[date, list[str]] = {}
-    for day, *values in twice.project(f"date, {columns}").limit(1_000).fetchall():
-        days.setdefault(day, []).append(" ".join(map(str, values)))
-    return [(day, value) for day, values in days.items() for value in values[:at_most]]
+    path = quoted(_PATH)
+    columns = ", ".join(map(quoted, [_PATH, *key]))
+    query = f"""
+        select {columns} from read_parquet($files, hive_partitioning = false, filename = '{_PATH}')
+        group by {columns} having count(*) > 1
+        qualify row_number() over (partition by {path} order by {columns}) <= $at_most
+        order by {columns}
+    """  # noqa: S608 - quoted
+    with bench.connect() as connection:
+        found = connection.execute(query, {"files": [str(file) for file in files], "at_most": at_most}).fetchall()
+    return [(Path(file), " ".join(map(str, values))) for file, *values in found]
 
 
 @contextmanager

@@ -120,9 +120,13 @@ class Lake:
         return self.root / str(partition)
 
     def days(self, kind: str, dataset: str) -> tuple[date, ...]:
-        """Returns the published dates of a kind, in order."""
+        """Returns the published dates of a kind, in order.
+
+        Raises:
+            DataError: a folder with a manifest is named after what is no day.
+        """
         found = (self.root / kind / dataset).glob(f"date=????-??-??/{MANIFEST}")
-        return tuple(sorted(date.fromisoformat(path.parent.name.removeprefix("date=")) for path in found))
+        return tuple(sorted(_day_of(path.parent) for path in found))
 
     def manifest(self, partition: Partition) -> Manifest | None:
         """Returns the partition's manifest; None where nothing is published.
@@ -326,6 +330,14 @@ class Lake:
             file.write(f"{os.getpid()}\n")
             file.flush()
             yield
+
+
+def _day_of(folder: Path) -> date:
+    try:
+        return date.fromisoformat(folder.name.removeprefix("date="))
+    except ValueError as error:
+        found = "a folder named after what is no day"
+        raise DataError(where=str(folder), found=found, action="rename it, or move it away") from error
 
 
 def _has_size(path: Path, size: int) -> bool:

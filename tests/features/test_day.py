@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -22,19 +23,19 @@ NEWS = RawTable(name="news", day="date", columns=())
 LIMITS = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5, accept={})
 
 
-def good(rows: int, *, sha256: str = "today") -> Tally:
-    return Tally(read=rows, kept=rows, sha256=sha256)
+def good(rows: int, *, rows_hash: int = 1) -> Tally:
+    return Tally(read=rows, kept=rows, rows_hash=rows_hash)
 
 
 def with_broken(rows: int, broken: int) -> Tally:
     return Tally(
-        read=rows, kept=rows - broken, broken={"cents: null": broken}, samples=["5", "7"][:broken], sha256="today"
+        read=rows, kept=rows - broken, broken={"cents: null": broken}, samples=["5", "7"][:broken], rows_hash=1
     )
 
 
 def history(*rows: int) -> list[Tally]:
     """Returns a tally a day before, the newest last, no two of the same rows."""
-    return [good(count, sha256=f"{number} days before") for number, count in enumerate(rows)]
+    return [good(count, rows_hash=number) for number, count in enumerate(rows, start=2)]
 
 
 def faults(
@@ -70,8 +71,13 @@ def test_a_key_that_stands_twice_is_told_with_its_columns_and_samples(table: Raw
 @pytest.mark.parametrize(
     ("read", "broken", "refused"),
     [
-        (11, 10, False),  # ten rows are few, whatever their share
-        (12, 11, True),
+        (2, 1, False),  # one row is one row
+        (14, 10, True),  # ten rows are few, but not of 14
+        (19, 2, True),
+        (20, 2, False),  # up to a tenth of the rows
+        (99, 10, True),
+        (100, 10, False),
+        (110, 11, True),
         (1_000, 10, False),  # both limits at once
         (1_000, 11, True),
         (5_000, 50, False),  # the share takes over where it is more rows
@@ -82,7 +88,7 @@ def test_a_key_that_stands_twice_is_told_with_its_columns_and_samples(table: Raw
     ],
 )
 @pytest.mark.parametrize("table", [FEED, NEWS])
-def test_broken_rows_stop_the_night_above_the_larger_of_both_limits(
+def test_broken_rows_stop_the_night_above_the_share_unless_they_are_few(
     table: RawTable, read: int, broken: int, refused: bool
 ) -> None:
     assert bool(faults(with_broken(read, broken), table=table)) is refused
@@ -114,7 +120,7 @@ def test_broken_rows_are_told_with_counts_limits_the_five_worst_rules_and_sample
     rules = {"a": 1_000, "b": 60, "c": 900, "d: null": 800, "e": 700, "f": 600}
     tally = Tally(read=20_000, kept=18_500, broken=rules, samples=["7 basic", "9 plus"])
     assert faults(tally) == (
-        "feed: 1,500 of 20,000 rows (7.5%) break a rule, limit 1.0% and 10 rows: a (1,000 rows), c (900 rows), "
+        "feed: 1,500 of 20,000 rows (7.5%) break a rule, limit 1.0%, or 10 rows and 10%: a (1,000 rows), c (900 rows), "
         "d: null (800 rows), e (700 rows), f (600 rows); keys such as 7 basic, 9 plus",
     )
 
@@ -123,7 +129,19 @@ def test_broken_rows_are_told_with_counts_limits_the_five_worst_rules_and_sample
 # Tables of every day
 
 
-@pytest.mark.parametrize("before", [history(1_000), history(3), history(1_000, 0), history(0, 1_000)])
+@pytest.mark.parametrize("usual", [1, 5, 16, 17, 25, 40, 1_000])
+def test_the_chance_of_so_few_rows_is_that_of_the_poisson_distribution(usual: int) -> None:
+    limits = IntakeLimits(quarantine_share=0, quarantine_rows=0, fewest_rows_share=1, accept={})
+    for rows in range(1, usual):
+        by_hand = math.fsum(
+            math.exp(count * math.log(usual) - usual - math.lgamma(count + 1)) for count in range(rows + 1)
+        )
+        assert bool(faults(good(rows), before=history(usual), limits=limits)) is (by_hand < 1e-6)
+
+
+@pytest.mark.parametrize(
+    "before", [history(1_000), history(3), history(1_000, 0), history(0, 1_000), history(5, *[0] * 400)]
+)
 def test_no_row_is_refused_in_a_table_of_every_day_once_it_had_one(before: list[Tally]) -> None:
     assert faults(good(0), before=before) == ("feed: no row, and it brings rows every day",)
 
@@ -139,8 +157,9 @@ def test_the_first_days_of_history_may_bring_any_number_of_rows(before: list[Tal
     [
         (500, history(1_000), False),
         (499, history(1_000), True),
-        (1, history(25), False),  # 24 fewer of 25 is no more than five times the square root of 25: chance makes it
-        (1, history(36), True),
+        (1, history(16), False),  # 17 exp(-16) is 1.9e-6: chance brings so few twice in a million days
+        (1, history(17), True),  # 18 exp(-17) is 7.5e-7
+        (1, history(*[25] * 7), True),
         (50, history(90, 100, 9_000), False),  # the median of 100, whatever the mean
         (49, history(90, 100, 9_000), True),
         (200, history(400, 1_000, 1_000, 1_000, 1_000, 1_000, 1_000), False),  # as on the same weekday
@@ -166,7 +185,7 @@ def test_only_the_seven_days_before_make_the_median() -> None:
 
 
 def test_rows_count_for_the_median_as_they_came_not_as_they_were_kept() -> None:
-    before = [replace(with_broken(1_000, 900), sha256="then")]
+    before = [replace(with_broken(1_000, 900), rows_hash=2)]
     assert faults(good(499), before=before)
     assert faults(with_broken(500, 4), before=before) == ()
 
@@ -189,8 +208,10 @@ def test_the_same_rows_as_the_day_before_are_refused_where_there_are_enough_to_t
 
 
 def test_only_kept_rows_tell_that_two_days_are_the_same() -> None:
-    assert faults(with_broken(19, 10), before=[good(19)]) == ()
-    assert faults(with_broken(20, 10), before=[good(20)]) == ("feed: the same 10 rows as on the raw day before",)
+    every = IntakeLimits(quarantine_share=1, quarantine_rows=0, fewest_rows_share=0, accept={})
+    assert faults(with_broken(19, 10), before=[good(19)], limits=every) == ()
+    told = "feed: the same 10 rows as on the raw day before"
+    assert faults(with_broken(20, 10), before=[good(20)], limits=every) == (told,)
 
 
 def test_the_same_few_rows_as_the_day_before_are_told_once_as_too_few() -> None:
@@ -206,8 +227,12 @@ def test_a_day_of_broken_rows_alone_is_not_called_a_day_without_rows() -> None:
     ]
 
 
+def test_rows_that_nothing_but_their_day_tells_apart_may_be_read() -> None:
+    assert faults(good(100, rows_hash=0), before=[good(100, rows_hash=0)]) == ()
+
+
 def test_the_same_rows_as_on_an_earlier_day_may_be_read() -> None:
-    assert faults(good(100), before=[good(100), good(100, sha256="yesterday")]) == ()
+    assert faults(good(100), before=[good(100), good(100, rows_hash=2)]) == ()
 
 
 @pytest.mark.parametrize("tally", [good(0), good(1), good(1_000)])
@@ -233,7 +258,7 @@ def test_every_fault_of_every_table_is_told_in_one_run() -> None:
 
 
 def test_a_table_is_held_against_its_own_days_before() -> None:
-    before = [{"feed": good(1_000, sha256="then"), "other": good(10)}]
+    before = [{"feed": good(1_000, rows_hash=2), "other": good(10)}]
     other = RawTable(name="other", day="date", columns=(), daily=True)
     tallies = {"feed": good(1_000), "other": good(10)}
     assert day_faults([FEED, other], tallies, before=before, limits=LIMITS) == (
@@ -243,7 +268,7 @@ def test_a_table_is_held_against_its_own_days_before() -> None:
 
 def test_a_table_that_the_days_before_did_not_have_yet_is_at_its_first_day() -> None:
     tallies = {"feed": good(1_000), "news": good(5)}
-    assert day_faults([FEED, NEWS], tallies, before=[{"feed": good(990, sha256="then")}], limits=LIMITS) == ()
+    assert day_faults([FEED, NEWS], tallies, before=[{"feed": good(990, rows_hash=2)}], limits=LIMITS) == ()
 
 
 # ---------------------------------------------------------------------------------------------------------------------

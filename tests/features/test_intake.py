@@ -120,9 +120,10 @@ def test_a_declared_date_is_judged_and_left_to_the_folder_that_says_it() -> None
         columns=(Column(name="a", dtype="integer"), Column(name="date", dtype="date")),
         rules=(Rule(name="before the day", holds=pl.col("date") < DAY),),
     )
-    chunk = with_days(pl.DataFrame({"a": [1, 2, 3], "date": [date(2026, 1, 4), DAY, None]}))
-    found = sort(chunk, table)
-    assert found.kept.rows() == [(DAY, 1)]
+    before = date(2026, 1, 4)
+    chunk = with_days(pl.DataFrame({"a": [1, 2, 3], "date": [before, DAY, None]}))
+    found = sort(chunk.with_columns(pl.Series(RAW_DAY, [before, DAY, DAY])), table)
+    assert found.kept.rows() == [(before, 1)]
     assert found.broken.rows() == [(DAY, "before the day", "2", "2026-01-05"), (DAY, "date: null", "3", None)]
 
 
@@ -669,3 +670,38 @@ def test_typed_rows_are_sorted_as_a_statement_in_python_sorts_them(rows: list[di
 @given(rows=st.lists(TEXT, max_size=12))
 def test_rows_of_text_are_sorted_as_a_statement_in_python_sorts_them(rows: list[dict[str, object]]) -> None:
     check_against_python(rows, pl.DataFrame(rows, schema=dict.fromkeys(KINDS, pl.String())), text=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The raw day
+
+
+FILED = RawTable(name="visits", day="at", columns=(Column(name="at", dtype="timestamp"),))
+RULE = "at: on the raw day"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_kept"),
+    [
+        (at("2026-01-05 00:00"), True),
+        (at("2026-01-05 23:59:59.999999"), True),
+        (at("2026-01-06 00:00"), False),
+        (at("2026-01-04 23:59:59"), False),
+        (at("2031-07-01 12:00"), False),
+        ("2026-01-05 23:30:00", True),
+        ("2026-01-05T23:30:00-05:00", False),  # 04:30 of the next day at UTC
+        ("2026-01-06T04:30:00+05:00", True),
+        (date(2026, 1, 5), True),
+        (date(2026, 1, 6), False),
+    ],
+)
+def test_a_row_that_says_another_day_than_the_one_that_files_it_is_broken(said: object, is_kept: bool) -> None:
+    rows = sort_rows(with_days(pl.DataFrame({"at": [said]})), FILED, as_text=False, where="visits")
+    assert rows.kept.height == is_kept
+    assert rows.counts == ({} if is_kept else {RULE: 1})
+    assert rows.broken["rule"].to_list() == ([] if is_kept else [RULE])
+
+
+def test_a_row_whose_day_cannot_be_read_is_told_as_that_alone() -> None:
+    rows = sort_rows(with_days(pl.DataFrame({"at": ["2026-01-05 late", None]})), FILED, as_text=False, where="visits")
+    assert rows.counts == {"at: not a timestamp": 1, "at: null": 1}

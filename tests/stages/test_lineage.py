@@ -36,6 +36,12 @@ def test_a_night_is_walked_back_to_files_that_hold_its_sql_and_code(scored: Path
     assert any("churn/scoring/predictor.py" in found for found in texts)
     assert any("churn/stages/score.py" in found for found in texts)
     assert any("churn/datasets/subscription.py" in found for found in texts)
+    assert "usage: raw/subscription/date=*/usage.parquet" in ran.out
+    raw = Lake(scored).manifest(Partition(kind="tables", dataset="subscription", day=date(2025, 8, 19)))
+    assert raw is not None
+    kept = json.loads(Lake(scored).texts_path(raw.inputs["contract"]).read_text())
+    assert "a paid amount is above 0" in kept["contract"]
+    assert "churn/features/intake.py" in kept
     assert "231 from 2025-01-01 to 2025-08-19: 0 replaced since and kept, 0 gone" in ran.out
     assert "num_leaves=15" in ran.out
 

@@ -615,3 +615,13 @@ def test_several_processes_keep_the_same_texts_at_once(tmp_path: Path) -> None:
     assert [run.wait() for run in runs] == [0, 0]
     expected = {fingerprint({"text": str(number) * 1000}) for number in range(200)}
     assert {path.name for path in (tmp_path / "code").iterdir()} == {f"{name}.json" for name in expected}
+
+
+def test_a_folder_that_is_named_after_no_day_is_refused_by_name(tmp_path: Path) -> None:
+    strange = tmp_path / "features" / "subscription" / "date=2025-99-99"
+    strange.mkdir(parents=True)
+    (strange / MANIFEST).write_text("{}")
+    with pytest.raises(DataError) as raised:
+        Lake(tmp_path).days("features", "subscription")
+    assert raised.value.where == str(strange)
+    assert raised.value.action == "rename it, or move it away"

@@ -56,6 +56,11 @@ class Csv:
             found = f"delimiter={self.delimiter!r}, quote={self.quote!r}"
             raise SettingsError(where=self.path, found=found, action="give one character each, not the same one twice")
 
+    @property
+    def where(self) -> str:
+        """What lineage calls it."""
+        return self.path
+
     def days(self, table: RawTable, bench: Bench) -> dict[date, str]:
         """Returns a fingerprint of its rows for every raw day, in order of days.
 

@@ -69,6 +69,11 @@ class Parquet:
     kind: Literal["parquet"]
     path: str
 
+    @property
+    def where(self) -> str:
+        """What lineage calls it."""
+        return self.path
+
     def days(self, table: RawTable, bench: Bench) -> dict[date, str]:
         """Returns a fingerprint of its rows for every raw day, in order of days.
 
