@@ -37,7 +37,7 @@ class FlatTable:
 
 
 def _uci_default() -> FlatTable:
-    frame = pl.read_csv(DATA / "uci_default" / "UCI_Credit_Card.csv")
+    frame = pl.read_csv(DATA / "uci_default" / "UCI_Credit_Card.csv", infer_schema_length=None)
     return _flat(frame, label="default.payment.next.month", left_out=("ID", "SEX", "AGE", "MARRIAGE"))
 
 
@@ -49,9 +49,8 @@ def _gmsc() -> FlatTable:
 
 
 def _telco() -> FlatTable:
-    frame = pl.read_csv(DATA / "telco" / "Telco-Customer-Churn.csv").with_columns(
-        pl.col("TotalCharges").str.strip_chars().cast(pl.Float64, strict=False), pl.col("Churn") == "Yes"
-    )
+    frame = pl.read_csv(DATA / "telco" / "Telco-Customer-Churn.csv", null_values=" ")
+    frame = frame.with_columns(pl.col("Churn") == "Yes")
     return _flat(frame, label="Churn", left_out=("customerID", "gender", "SeniorCitizen"))
 
 

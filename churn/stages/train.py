@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -65,11 +66,11 @@ def _train(doors: Doors, split: Split) -> Outcome:
     if version is not None:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
         return Outcome(headline=headline, trial=_trial(doors.registry.metrics(version), version=version))
-    warnings = _warnings(settings)
-    for warning in warnings:
-        log.warning(warning)
     log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train.dates))
     made = make(doors, parts, lineage)
+    warnings = _warnings(settings, made.scorer.calibrator.kind)
+    for warning in warnings:
+        log.warning(warning)
     bundle = bundle_of(doors, made)
     figures = _shown(doors, made, bundle, warnings=warnings)
     page = candidate_page(doors, made, title=f"Training of {settings.dataset.model_name}, {doors.day}", figures=figures)
@@ -102,7 +103,8 @@ def _lineage(doors: Doors, parts: Parts) -> dict[str, Any]:
     settings = doors.settings
     return {
         "code_version": churn.__version__,
-        "code": doors.code(*FEATURE_CODE, "training", "drift", "promotion", "candidate.py"),
+        "code": doors.code(*FEATURE_CODE, "training", "drift", "promotion", "candidate.py", "labelled.py"),
+        "libraries": {name: version(name) for name in ("lightgbm", "numpy", "polars", "scipy")},
         "parts": parts.split.to_json(),
         "inputs": parts.inputs,
         "model": asdict(settings.model),
@@ -111,14 +113,14 @@ def _lineage(doors: Doors, parts: Parts) -> dict[str, Any]:
     }
 
 
-def _warnings(settings: Settings) -> tuple[str, ...]:
-    weight, calibration = settings.model.scale_pos_weight, settings.stage_as(TrainStage).calibration
+def _warnings(settings: Settings, calibration: str) -> tuple[str, ...]:
+    weight = settings.model.scale_pos_weight
     if weight == 1:
         return ()
     moved = f"model.scale_pos_weight={weight:g} moves the scores away from probabilities"
     if calibration == "none":
-        return (f"{moved}, and stage.calibration=none leaves them there: the published scores are none",)
-    return (f"{moved}, and stage.calibration={calibration} moves them back: what is gained is a ranking, if anything",)
+        return (f"{moved}, and without a calibration they stay there: the published scores are no probabilities",)
+    return (f"{moved}, and the calibration ({calibration}) moves them back: what is gained is a ranking, if anything",)
 
 
 def _candidate(doors: Doors, bundle: Bundle, *, made_from: str, page: str) -> Candidate:

@@ -110,8 +110,12 @@ class Binned:
 
         The measure is the objective's own: log loss, squared error, Poisson's or Tweedie's deviance.
         """
+        if settings.early_stopping_rounds < 1:
+            found, action = str(settings.early_stopping_rounds), "give 1 or more"
+            raise SettingsError(where="model.early_stopping_rounds", found=found, action=action)
+        self._require_labels(test)
         stopping = [lgb.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)]
-        valid = {"valid_sets": [self._part(test)], "callbacks": stopping}
+        valid = {"valid_sets": [self._weighed(test, settings)], "callbacks": stopping}
         return int(self._train(settings, num_threads=num_threads, rows=train, **valid).best_iteration)
 
     def _train(self, settings: ModelSettings, *, num_threads: int, rows: Rows | None, **valid: Any) -> lgb.Booster:
@@ -119,13 +123,23 @@ class Binned:
             raise SettingsError(
                 where="model.num_iterations", found=str(settings.num_iterations), action="give 1 or more"
             )
-        if self._task == "binary":
-            _require_two_classes(self._labels if rows is None else self._labels[rows])
+        self._require_labels(rows)
         parameters = _parameters(settings, self._encoding, task=self._task) | {"num_threads": num_threads}
         try:
             return lgb.train(parameters, self._part(rows), num_boost_round=settings.num_iterations, **valid)
         except LightGBMError as error:
             raise _refused_settings(error) from error
+
+    def _require_labels(self, rows: Rows | None) -> None:
+        labels = self._labels if rows is None else self._labels[rows]
+        _require_two_labels(labels, is_binary=self._task == "binary")
+
+    def _weighed(self, rows: Rows, settings: ModelSettings) -> lgb.Dataset:
+        # LightGBM weighs label 1 while it grows, and not while it measures: unlike losses would stop it at once
+        part = self._part(rows).construct()  # one that is not yet constructed forgets its weights
+        if settings.scale_pos_weight != 1:
+            part.set_weight(np.where(self._labels[rows] == 1, settings.scale_pos_weight, 1.0))
+        return part
 
     def _part(self, rows: Rows | None) -> lgb.Dataset:
         return self._rows if rows is None else self._rows.subset(rows.tolist())
@@ -235,10 +249,7 @@ def _checked_labels(labels: npt.ArrayLike, matrix: Floats, encoding: Encoding, *
     wrong, what = _not_a_label(truth, objective)
     if wrong.any():
         raise _bad_labels(f"{int(wrong.sum())} of {truth.size} labels are {what}")
-    if objective == "binary":
-        _require_two_classes(truth)
-    elif not np.ptp(truth):
-        raise _bad_labels(f"{truth.size} labels, all of them {truth[0]:g}")
+    _require_two_labels(truth, is_binary=objective == "binary")
     return truth
 
 
@@ -250,9 +261,12 @@ def _not_a_label(truth: Floats, objective: Objective) -> tuple[npt.NDArray[np.bo
     return ~(np.isfinite(truth) & (truth >= 0)), f"not finite or under 0, which {objective} cannot have"
 
 
-def _require_two_classes(truth: Floats) -> None:
-    if truth.size == 0 or not np.ptp(truth):
+def _require_two_labels(truth: Floats, *, is_binary: bool) -> None:
+    if truth.size and np.ptp(truth):
+        return
+    if is_binary:
         raise _bad_labels(f"{truth.size} labels, {int(truth.sum())} of them 1: one class only")
+    raise _bad_labels(f"{truth.size} labels" + (f", all of them {truth[0]:g}" if truth.size else ""))
 
 
 def _require_columns(matrix: Floats, features: tuple[str, ...]) -> None:

@@ -180,12 +180,11 @@ class ByTime:
         [(1, 2), (1, 3)]
         """
         ordered = tuple(sorted(set(dates)))
-        test = ordered[-self.test_dates :]
-        calibration = _ripe_before(test, ordered, horizon_days=horizon_days)[-self.calibration_dates :]
+        test = _newest(ordered, self.test_dates)
+        calibration = _newest(_ripe_before(test, ordered, horizon_days=horizon_days), self.calibration_dates)
         train = _ripe_before(calibration, ordered, horizon_days=horizon_days)
-        validation = train[len(train) - self.validation_dates :]
+        validation = _newest(train, self.validation_dates)
         early = _ripe_before(validation, train, horizon_days=horizon_days)
-        # a part that is short of dates took all there were, so that none is left before it
         if not train or (self.validation_dates and not early):
             raise self._too_few(ordered, horizon_days)
         shares = self.shares
@@ -275,6 +274,11 @@ def _apart(train: Sequence[date], test: Sequence[date], shares: Shares | None, *
 
 def _slices(buckets: Sequence[int], count: int) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(buckets[start::count]) for start in range(count))
+
+
+def _newest(dates: tuple[date, ...], count: int) -> tuple[date, ...]:
+    """Returns the newest `count` dates, or none where there are fewer: nothing lies before all of them."""
+    return dates[len(dates) - count :] if count <= len(dates) else ()
 
 
 def _ripe_before(part: Sequence[date], dates: Sequence[date], *, horizon_days: int) -> tuple[date, ...]:

@@ -242,12 +242,12 @@ def test_a_challenger_of_other_customers_is_compared_and_one_that_the_champion_k
 def test_a_weight_of_label_1_beside_a_calibration_is_told(lake: Path) -> None:
     ran = done(*TRAIN, "model.scale_pos_weight=3.0", root=lake)
     told = (
-        "model.scale_pos_weight=3 moves the scores away from probabilities, and stage.calibration=auto moves them back"
+        "model.scale_pos_weight=3 moves the scores away from probabilities, and the calibration (platt) moves them back"
     )
     assert told in ran.out
     assert told in ran.err
     ran = done(*TRAIN, "model.scale_pos_weight=3.0", "stage.calibration=none", root=lake)
-    assert "stage.calibration=none leaves them there: the published scores are none" in ran.out
+    assert "without a calibration they stay there: the published scores are no probabilities" in ran.out
 
 
 def test_without_a_validation_all_trees_are_grown(lake: Path) -> None:

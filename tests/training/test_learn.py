@@ -235,3 +235,33 @@ def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     Binned.from_bytes(BINNED.to_bytes(), encoding=ENCODING, settings=SETTINGS, task="binary")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("weight", [1.0, 3.0, 20.0])
+def test_a_weight_of_label_1_costs_no_ranking(weight: float) -> None:
+    settings = replace(SETTINGS, num_iterations=300, early_stopping_rounds=30, scale_pos_weight=weight)
+    trees = BINNED.count_trees(settings, num_threads=2, train=FIRST, test=LAST)
+    scores = Trees.load(grown(replace(settings, num_iterations=trees), rows=FIRST)).raw_scores(MATRIX, num_threads=1)
+    assert trees >= 10
+    assert roc_auc_score(LABELS[LAST], scores[LAST]) > 0.85
+
+
+@pytest.mark.parametrize("rounds", [0, -1])
+def test_no_patience_at_all_is_a_mistake_in_the_settings(rounds: int) -> None:
+    settings = replace(SETTINGS, early_stopping_rounds=rounds)
+    with pytest.raises(SettingsError, match=r"model\.early_stopping_rounds"):
+        BINNED.count_trees(settings, num_threads=2, train=FIRST, test=LAST)
+
+
+def test_a_validation_without_rows_or_of_one_class_is_refused() -> None:
+    for test in (np.empty(0, dtype=np.int64), LAST[LABELS[LAST] == 0]):
+        with pytest.raises(DataError, match="one class only"):
+            BINNED.count_trees(SETTINGS, num_threads=2, train=FIRST, test=test)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_fold_of_a_regression_without_rows_says_why(count: int) -> None:
+    binned = Binned.build(MATRIX, AMOUNTS, encoding=ENCODING, settings=SETTINGS, task="regression")
+    folds = [(FIRST[:count], LAST)]
+    found = learn(binned, MATRIX, validation=None, folds=folds, settings=SETTINGS, num_threads=2)
+    assert str(found.folds[0]).startswith(f"{count} labels")
