@@ -163,10 +163,11 @@ class DemoStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakcheckStage:
-    """Settings of `stage=leakcheck`: the training table to look at, and when something in it is suspicious."""
+    """Settings of `stage=leakcheck`: the training table, the trees of a model, and when something is suspicious."""
 
     name: Literal["leakcheck"]
     train: TrainStage
+    num_iterations: Positive
     limits: LeakLimits
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def run(settings: Settings) -> Outcome:
         features=doors.dataset.features,
         identity=[doors.dataset.key, *(feature.name for feature in doors.dataset.features)],
         limits=stage.limits,
-        model=settings.model,
+        model=replace(settings.model, num_iterations=stage.num_iterations),
         num_threads=settings.resources.threads,
     )
     suspicions = (*found.suspicions, *(_foresight(doors, shown) if shown.tables else ()))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.command import FAST, TRAINED, churn, done
 
-LEAKCHECK = ("stage=leakcheck", f"date={TRAINED}", *FAST, "stage.limits.shuffles=2")
+LEAKCHECK = ("stage=leakcheck", f"date={TRAINED}", *FAST, "stage.num_iterations=60", "stage.limits.shuffles=2")
 
 
 def test_a_clean_business_is_silent_and_what_came_nearest_is_shown(lake: Path) -> None:
