@@ -30,6 +30,7 @@ from churn.training.calibration import Calibrator, Exponential, Plain
 from churn.training.calibration_choice import AUTO, Choice, choose_calibrator
 from churn.training.encoding import Encoding, Floats
 from churn.training.fit import Binned, Trees
+from churn.training.hashing import Ints
 from churn.training.learn import Learned, Positions, learn
 from churn.training.model import Task
 from churn.training.scorer import Scorer
@@ -185,42 +186,45 @@ def _link(doors: Doors) -> Plain | Exponential:
 
 def _judged(parts: Parts, learned: Learned, scorer: Scorer, *, task: Task) -> Iterator[TestedFold]:
     for fold, raw in zip(parts.split.folds, learned.folds, strict=True):
-        labels = parts.train.labels[parts.train.positions(fold.test)]
-        found = raw if isinstance(raw, str) else _judge(labels, raw, scorer.calibrator, task=task)
+        at = parts.train.positions(fold.test)
+        labels, customers = parts.train.labels[at], parts.train.customers[at]
+        found = raw if isinstance(raw, str) else _judge(labels, raw, scorer.calibrator, task=task, customers=customers)
         yield TestedFold(fold=fold, found=found)
 
 
-def _judge(labels: Floats, raw: Floats, calibrator: Calibrator, *, task: Task) -> Estimate | str:
+def _judge(labels: Floats, raw: Floats, calibrator: Calibrator, *, task: Task, customers: Ints) -> Estimate | str:
     try:
-        return auc(labels, raw) if task == "binary" else rmse(labels, calibrator.scores(raw))
+        return auc(labels, raw, customers) if task == "binary" else rmse(labels, calibrator.scores(raw))
     except DataError as error:
         return error.found
 
 
 def _metrics(made: Made, *, task: Task) -> dict[str, float | int]:
-    labels, scores, parts = made.parts.test.labels, made.scores, made.parts
+    parts = made.parts
     rows = {"rows_train": parts.train, "rows_calibration": parts.calibration, "rows_test": parts.test}
     judge = _binary_metrics if task == "binary" else _regression_metrics
     return {
         **{name: len(part.labels) for name, part in rows.items()},
         "trees": made.learned.trees,
         "leaves": made.scorer.trees.leaves,
-        **judge(labels, scores),
+        **judge(parts.test, made.scores),
         **_over_folds(made.folds, name="auc" if task == "binary" else "rmse"),
     }
 
 
-def _binary_metrics(labels: Floats, scores: Floats) -> dict[str, float]:
+def _binary_metrics(test: Labelled, scores: Floats) -> dict[str, float]:
+    labels = test.labels
     return {
         "base_rate_test": float(labels.mean()),
-        **_with_interval("auc_test", auc(labels, scores)),
+        **_with_interval("auc_test", auc(labels, scores, test.customers)),
         "average_precision_test": average_precision(labels, scores).figure,
         "brier_test": brier(labels, scores).figure,
         "log_loss_test": log_loss(labels, scores).figure,
     }
 
 
-def _regression_metrics(labels: Floats, scores: Floats) -> dict[str, float]:
+def _regression_metrics(test: Labelled, scores: Floats) -> dict[str, float]:
+    labels = test.labels
     return {
         "mean_test": float(labels.mean()),
         **_with_interval("rmse_test", rmse(labels, scores)),

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from churn.promotion.metrics import Z95, Placements, check_rows, placements, standard_error
+from churn.promotion.delong import Owners, Placements, placements, standard_error
+from churn.promotion.metrics import Z95, check_rows
 
 _POWER = 0.8
 
@@ -42,14 +43,21 @@ class PairedDifference:
 
 
 def compare_auc(
-    labels: npt.NDArray[Any], *, challenger: npt.NDArray[Any], champion: npt.NDArray[Any]
+    labels: npt.NDArray[Any],
+    *,
+    challenger: npt.NDArray[Any],
+    champion: npt.NDArray[Any],
+    customers: npt.NDArray[Any] | None = None,
 ) -> PairedDifference:
     """Returns the paired difference of two AUCs; one label and one score of each model a row.
 
-    Raises:
-        DataError: see `churn.promotion.metrics.check_rows`.
+    `customers` says whose each row is, None where each is a customer of its own: several rows of one customer are no
+    independent witnesses.
 
-    Source: DeLong et al. 1988; Sun & Xu 2014.
+    Raises:
+        DataError: see `churn.promotion.metrics.check_rows`; all rows of a class are of one customer.
+
+    Source: DeLong et al. 1988; Sun & Xu 2014; Obuchowski 1997.
 
     >>> import numpy as np
     >>> y, s = np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])
@@ -60,7 +68,8 @@ def compare_auc(
     _, theirs = check_rows(labels, champion)
     one, other = placements(positive, ours), placements(positive, theirs)
     apart = Placements(positives=one.positives - other.positives, negatives=one.negatives - other.negatives)
-    difference, se = float(apart.positives.mean()), standard_error(apart)
+    difference = float(apart.positives.mean())
+    se = standard_error(apart, Owners.of(positive, customers))
     return PairedDifference(
         difference=difference,
         se=se,

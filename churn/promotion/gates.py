@@ -16,6 +16,7 @@ import numpy.typing as npt
 from churn.errors import SettingsError
 from churn.findings import Answer, Finding
 from churn.promotion.comparison import PairedDifference, compare_auc
+from churn.promotion.delong import Owners
 from churn.promotion.metrics import Estimate, auc, calibration_in_the_large
 
 _TWO_SIDED_80 = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
@@ -26,18 +27,29 @@ class Evidence:
     """What every gate looks at: ripe out-of-time rows that neither model was trained on, scored by both now.
 
     One label (0 or 1), one calibrated score of the challenger and one of the champion a row; `champion` is None where
-    nobody was ever promoted.
+    nobody was ever promoted. `customers` says whose each row is; None: each row is a customer of its own.
     """
 
     labels: npt.NDArray[Any] = field(repr=False)
     challenger: npt.NDArray[Any] = field(repr=False)
     champion: npt.NDArray[Any] | None = field(repr=False)
+    customers: npt.NDArray[Any] | None = field(repr=False, default=None)
 
     @property
     def rarer(self) -> int:
-        """Rows of the rarer class: what the normal approximations here live on."""
-        positives = int(np.sum(self.labels == 1))
-        return min(positives, np.size(self.labels) - positives)
+        """Customers with a row of the rarer class: what the normal approximations here live on."""
+        return Owners.of(np.asarray(self.labels) == 1, self.customers).fewest
+
+    @property
+    def size(self) -> str:
+        """How many rows, and of how many customers where those are fewer."""
+        rows = int(np.size(self.labels))
+        customers = rows if self.customers is None else int(np.unique(self.customers).size)
+        return f"{rows:,} rows" + (f" of {customers:,} customers" if customers < rows else "")
+
+    def compared(self, champion: npt.NDArray[Any]) -> PairedDifference:
+        """Returns the challenger's AUC minus the champion's."""
+        return compare_auc(self.labels, challenger=self.challenger, champion=champion, customers=self.customers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +72,9 @@ class AucFloor:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the AUC held against the floor."""
-        found = auc(evidence.labels, evidence.challenger)
+        found = auc(evidence.labels, evidence.challenger, evidence.customers)
         answer = _against_floor(found.interval, self.minimum)
-        reason = f"AUC {found.figure:.4f} on {found.n:,} rows, floor {self.minimum}"
+        reason = f"AUC {found.figure:.4f} on {evidence.size}, floor {self.minimum}"
         return _finding(self.kind, answer, found, limit=self.minimum, reason=reason)
 
 
@@ -83,8 +95,8 @@ class Superior:
         """Returns the difference of the two AUCs held against 0."""
         if evidence.champion is None:
             return _no_champion(self.kind, evidence)
-        found = compare_auc(evidence.labels, challenger=evidence.challenger, champion=evidence.champion)
-        return _compared(self.kind, found, limit=0.0, alpha=self.alpha)
+        found = evidence.compared(evidence.champion)
+        return _compared(self.kind, found, size=evidence.size, limit=0.0, alpha=self.alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +123,8 @@ class NonInferior:
         """Returns the difference of the two AUCs held against the margin."""
         if evidence.champion is None:
             return _no_champion(self.kind, evidence)
-        found = compare_auc(evidence.labels, challenger=evidence.challenger, champion=evidence.champion)
-        return _compared(self.kind, found, limit=-self.margin, alpha=self.alpha)
+        found = evidence.compared(evidence.champion)
+        return _compared(self.kind, found, size=evidence.size, limit=-self.margin, alpha=self.alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +148,10 @@ class CalibrationInTheLarge:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Returns mean score minus base rate held against the limit, either side."""
-        found = calibration_in_the_large(evidence.labels, evidence.challenger)
+        found = calibration_in_the_large(evidence.labels, evidence.challenger, evidence.customers)
         surely_off = found.interval[0] > self.maximum or found.interval[1] < -self.maximum
         answer = Answer.WARN if surely_off else Answer.PASS
-        reason = f"mean score minus base rate {found.figure:+.4f} on {found.n:,} rows, limit ±{self.maximum}"
+        reason = f"mean score minus base rate {found.figure:+.4f} on {evidence.size}, limit ±{self.maximum}"
         return _finding(self.kind, answer, found, limit=self.maximum, reason=reason)
 
 
@@ -173,7 +185,7 @@ def _finding(check: str, answer: Answer, found: Estimate, *, limit: float, reaso
     )
 
 
-def _compared(check: str, found: PairedDifference, *, limit: float, alpha: float) -> Finding:
+def _compared(check: str, found: PairedDifference, *, size: str, limit: float, alpha: float) -> Finding:
     if found.se == 0:  # the same ranking twice, or two that no row tells apart by chance
         answer = Answer.PASS if found.difference == 0 > limit else Answer.INSUFFICIENT
     elif found.lower_bound(alpha) > limit:
@@ -181,7 +193,7 @@ def _compared(check: str, found: PairedDifference, *, limit: float, alpha: float
     else:
         answer = Answer.FAIL if found.interval[1] < limit else Answer.INSUFFICIENT
     smallest = found.smallest_effect(alpha)
-    reason = f"AUC difference {found.difference:+.4f} on {found.n:,} rows (one-sided p {found.p_value:.3f}); "
+    reason = f"AUC difference {found.difference:+.4f} on {size} (one-sided p {found.p_value:.3f}); "
     return Finding(
         check=check,
         answer=answer,

@@ -3,7 +3,8 @@
 Every metric is an `Estimate`, never a bare number. Rows that allow no figure (one class, NaN, class labels in place of
 probabilities) stop the run in `check_rows`, so that no gate can compare a stand-in number with its limit.
 
-Rows are taken as independent. Where one customer has several rows, the intervals here are too narrow.
+One customer may have several rows: the metrics that a gate judges by are told whose rows they are. The others take rows
+as independent, so that their intervals are too narrow there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.errors import DataError
+from churn.promotion.delong import Owners, customer_numbers, error_of_mean, placements, standard_error
 
 Vector: TypeAlias = npt.NDArray[Any]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
@@ -49,18 +51,6 @@ class CalibrationLine:
     intercept: Estimate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placements:
-    """How each row stands against the other class, 0 to 1, a tie counting one half.
-
-    `positives[i]` is the share of negatives that score under positive i, `negatives[j]` the share of positives that
-    score over negative j. The mean of either is the AUC.
-    """
-
-    positives: Floats
-    negatives: Floats
-
-
 def check_rows(labels: Vector, scores: Vector) -> tuple[Booleans, Floats]:
     """Returns the labels as booleans and the scores as floats, one a row.
 
@@ -86,54 +76,26 @@ def check_rows(labels: Vector, scores: Vector) -> tuple[Booleans, Floats]:
     return positive, values
 
 
-def placements(positive: Booleans, scores: Floats) -> Placements:
-    """Returns each row's placement among the other class, from three rankings: O(n log n).
-
-    Source: Sun & Xu 2014 (the fast form of DeLong et al. 1988).
-
-    >>> placements(np.array([True, False, False]), np.array([0.5, 0.5, 0.1])).positives.tolist()
-    [0.75]
-    """
-    from scipy.stats import rankdata
-
-    ranks, m, n = rankdata(scores), int(positive.sum()), int((~positive).sum())
-    below = ranks[positive] - rankdata(scores[positive])
-    above = m - (ranks[~positive] - rankdata(scores[~positive]))
-    return Placements(positives=below / n, negatives=above / m)
-
-
-def standard_error(standing: Placements) -> float:
-    """Returns the standard error of the mean placement: of one AUC, or of a paired difference of two.
-
-    Exactly 0 where no placement differs from another, not a rounding error near it.
-
-    Source: DeLong et al. 1988.
-
-    >>> standard_error(Placements(positives=np.array([0.1, 0.1]), negatives=np.array([0.1, 0.1])))
-    0.0
-    """
-    return math.sqrt(_variance_of_mean(standing.positives) + _variance_of_mean(standing.negatives))
-
-
-def auc(labels: Vector, scores: Vector) -> Estimate:
+def auc(labels: Vector, scores: Vector, customers: Vector | None = None) -> Estimate:
     """Returns the area under the ROC curve, 0 to 1: how often a positive outscores a negative, ties one half.
 
-    `labels` and `scores` hold one value a row; scores need not be probabilities. The interval is DeLong's on the logit
-    scale. Where the order is perfect there is no variance, and the interval's inner end is 0.025^(1/k), k the size of
-    the rarer class: the AUC at which k disjoint pairs are all in order once in 40 times.
+    `labels`, `scores` and `customers` hold one value a row; scores need not be probabilities. `customers` is None where
+    each row is a customer of its own. The interval is DeLong's on the logit scale, with customers as clusters. Where
+    the order is perfect there is no variance, and the interval's inner end is 0.025^(1/k), k the customers of the
+    rarer class: the AUC at which k pairs of other customers are all in order once in 40 times.
 
     Raises:
-        DataError: see `check_rows`.
+        DataError: see `check_rows`; all rows of a class are of one customer.
 
-    Source: DeLong et al. 1988; Sun & Xu 2014.
+    Source: DeLong et al. 1988; Sun & Xu 2014; Obuchowski 1997.
 
     >>> auc(np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.35, 0.8])).figure
     0.75
     """
     positive, values = check_rows(labels, scores)
-    standing = placements(positive, values)
-    figure, se = float(standing.positives.mean()), standard_error(standing)
-    reach = 0.025 ** (1 / min(standing.positives.size, standing.negatives.size))
+    standing, owners = placements(positive, values), Owners.of(positive, customers)
+    figure, se = float(standing.positives.mean()), standard_error(standing, owners)
+    reach = 0.025 ** (1 / owners.fewest)
     if figure in {0.0, 1.0}:
         return _estimate(positive, figure, se, interval=(reach, 1.0) if figure else (0.0, 1 - reach))
     return _estimate(positive, figure, se, interval=_logit_interval(figure, se))
@@ -189,17 +151,19 @@ def log_loss(labels: Vector, scores: Vector) -> Estimate:
     return _mean(positive, -np.log(np.where(positive, inside, 1 - inside)))
 
 
-def calibration_in_the_large(labels: Vector, scores: Vector) -> Estimate:
+def calibration_in_the_large(labels: Vector, scores: Vector, customers: Vector | None = None) -> Estimate:
     """Returns mean score minus base rate, −1 to 1: above 0 where the model promises too much churn.
 
+    `customers` is None where each row is a customer of its own.
+
     Raises:
-        DataError: see `check_rows`; a score outside [0, 1].
+        DataError: see `check_rows`; a score outside [0, 1]; all rows are of one customer.
 
     >>> round(calibration_in_the_large(np.array([0, 1, 0, 1]), np.full(4, 0.6)).figure, 4)
     0.1
     """
     positive, values = _check_probabilities(labels, scores)
-    return _mean(positive, values - positive)
+    return _mean(positive, values - positive, customers)
 
 
 def calibration_slope_intercept(labels: Vector, scores: Vector) -> CalibrationLine:
@@ -240,12 +204,9 @@ def _logit_interval(figure: float, se: float) -> tuple[float, float]:
     return float(expit(logit(figure) - reach)), float(expit(logit(figure) + reach))
 
 
-def _mean(positive: Booleans, values: Floats) -> Estimate:
-    return _estimate(positive, float(values.mean()), math.sqrt(_variance_of_mean(values)))
-
-
-def _variance_of_mean(values: Floats) -> float:
-    return float(values.var(ddof=1)) / values.size if np.ptp(values) else 0.0
+def _mean(positive: Booleans, values: Floats, customers: Vector | None = None) -> Estimate:
+    se = error_of_mean(values, customer_numbers(values.size, customers))
+    return _estimate(positive, float(values.mean()), se)
 
 
 def _weighted_average_precision(positive: Booleans, scores: Floats) -> tuple[float, Floats]:

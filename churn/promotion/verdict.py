@@ -30,7 +30,8 @@ def decide(gates: Mapping[str, Gate], evidence: Evidence) -> Verdict:
     """Returns the verdict of all gates over the same evidence.
 
     Whatever the gates say, nothing is promoted without a gate of the kind that decides (a floor for a first champion, a
-    comparison where there is one), nor on fewer than 20 rows of the rarer class.
+    comparison where there is one), nor on fewer than 20 rows of the rarer class, each of
+    another customer.
 
     Raises:
         DataError: the evidence allows no figure (see `churn.promotion.metrics.check_rows`); nothing is promoted then.
@@ -47,7 +48,8 @@ def decide(gates: Mapping[str, Gate], evidence: Evidence) -> Verdict:
 
 def _lacking(gates: Mapping[str, Gate], evidence: Evidence) -> str | None:
     if evidence.rarer < MINIMUM_OF_EACH_CLASS:
-        return f"{evidence.rarer} rows of the rarer class, and an interval needs {MINIMUM_OF_EACH_CLASS}"
+        counted = "rows" if evidence.customers is None else "customers"
+        return f"{evidence.rarer} {counted} of the rarer class, and an interval needs {MINIMUM_OF_EACH_CLASS}"
     decisive = AucFloor if evidence.champion is None else Superior | NonInferior
     if not any(isinstance(gate, decisive) for gate in gates.values()):
         which = "a first champion needs a floor" if evidence.champion is None else "a champion is to be compared with"

@@ -101,6 +101,7 @@ def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, 
         labels=rows.labels,
         challenger=_scores(challenger, rows, threads=threads),
         champion=_scores(champion.bundle, rows, threads=threads) if champion else None,
+        customers=rows.customers,
     )
 
 

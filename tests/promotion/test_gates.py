@@ -260,3 +260,20 @@ def test_a_champion_that_scores_nan_is_an_error_and_no_absent_champion(gate: Gat
 def test_the_rarer_class_is_counted_on_either_side(positives: int, negatives: int, rarer: int) -> None:
     labels = np.repeat([1, 0], [positives, negatives])
     assert _evidence(labels * 0.5, labels=labels).rarer == rarer
+
+
+@pytest.mark.parametrize("gate", [FLOOR, SUPERIOR, NON_INFERIOR, CALIBRATION])
+def test_rows_of_the_same_customers_prove_less_and_the_reason_says_how_many_there_are(gate: Gate) -> None:
+    six_nights = [np.tile(column, 6) for column in (LABELS, SHAKEN, STRONG, np.arange(LABELS.size))]
+    labels, challenger, champion, customers = six_nights
+    apart = gate.judge(_evidence(challenger, champion, labels=labels))
+    together = gate.judge(Evidence(labels=labels, challenger=challenger, champion=champion, customers=customers))
+    once = gate.judge(_evidence(SHAKEN, STRONG))
+    assert together.smallest_effect == pytest.approx(once.smallest_effect, rel=0.01)
+    assert (apart.smallest_effect or 0.0) < 0.5 * (together.smallest_effect or 0.0)
+    assert "on 2,400 rows of 400 customers" in together.reason
+
+
+def test_the_rarer_class_is_counted_in_customers() -> None:
+    labels, customers = np.repeat([0, 1], [30, 30]), np.r_[np.arange(30), np.repeat([1, 2, 3], 10)]
+    assert Evidence(labels=labels, challenger=labels * 0.5, champion=None, customers=customers).rarer == 3

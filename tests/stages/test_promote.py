@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -121,3 +122,13 @@ def test_without_gates_nothing_is_promoted(lake: Path) -> None:
     candidate(lake, "model.seed=4")
     ran = churn(*PROMOTE, "~stage.gates.auc_floor", "~stage.gates.champion", "~stage.gates.calibration", root=lake)
     assert (ran.code, champion(lake)) == (4, 1)
+
+
+def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates(taken: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(taken, tmp_path / "lake"))
+    candidate(root, "split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")
+    assert re.search(r"AUC 0\.\d{4} on [\d,]+ rows of \d{3} customers, floor", churn(*PROMOTE, root=root).out)
+    registry = Registry(folder=root / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+    (version,) = registry._versions()
+    metrics, floor = registry.metrics(1), json.loads(version.tags["churn.decision"])["findings"]["auc_floor"]
+    assert floor["interval"] == pytest.approx([metrics["auc_test_low"], metrics["auc_test_high"]], abs=1e-9)
