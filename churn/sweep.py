@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from churn.doors import Doors
 from churn.errors import ExitCode
 from churn.reports.outcome import Outcome, Trial, show, text_table
-from churn.reports.trials import TrialEnd, loss, ranked, trials_table, varied
+from churn.reports.trials import TrialEnd, compared, loss, ranked, trials_table, varied
 from churn.settings import parse
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def records(folder: Path, *, planned: Sequence[Sequence[str]] = (), interrupted:
 
 
 def best(ends: Sequence[TrialEnd]) -> TrialEnd | None:
-    """Returns the trial with the best objective, the first of equals; None where none has one."""
+    """Returns the best of the trials that compare, the first of equals; None where none has an objective."""
     return next((end for end in ranked(ends) if end.trial), None)
 
 
@@ -96,8 +96,9 @@ def simplest(ends: Sequence[TrialEnd]) -> TrialEnd | None:
     if leader is None or leader.trial is None:
         return None
     limit = loss(leader.trial) + leader.trial.standard_error
+    same = compared(ends)
     near = [
-        (end.trial.leaves, loss(end.trial), end.number, end) for end in ends if end.trial and loss(end.trial) <= limit
+        (end.trial.leaves, loss(end.trial), end.number, end) for end in same if end.trial and loss(end.trial) <= limit
     ]
     return min(near)[-1]
 
@@ -124,11 +125,13 @@ def conclude(found: Sequence[Record], *, name: str, flags: Sequence[str], interr
 def _show_winner(doors: Doors, ends: Sequence[TrialEnd], *, flags: Sequence[str]) -> None:
     lucky, simple = best(ends), simplest(ends)
     if lucky and simple and lucky.trial and simple.trial:
-        what = f"{lucky.trial.objective} {lucky.trial.figure:.4f}"
+        what, same = f"{lucky.trial.objective} {lucky.trial.figure:.4f}", compared(ends)
+        others = sum(end.trial is not None for end in ends) - len(same)
+        apart = f" ({others} more were judged on other rows, and cannot win)" if others else ""
         show(
             Outcome(
-                headline=f"best: trial {lucky.number}, {what}, of {sum(end.trial is not None for end in ends)} "
-                "tried; the best of several is partly the luckiest",
+                headline=f"best: trial {lucky.number}, {what}, of {len(same)} tried{apart}; "
+                "the best of several is partly the luckiest",
                 figures={
                     "best again": _train_command(doors, lucky, flags=flags),
                     "promote it": _promote_command(doors, lucky, flags=flags),

@@ -37,6 +37,7 @@ TRIAL = Trial(
     standard_error=0.01,
     interval=(0.78, 0.82),
     n=1500,
+    judged_on="the newest two dates",
     leaves=100,
     version=3,
     greater_is_better=True,
@@ -93,6 +94,25 @@ def test_the_table_has_the_best_first_and_failures_last_with_their_reason() -> N
         "0.7500", "0.7800 to 0.8200", "1,500", "80", "3", "1.2", "model.num_leaves=8", "finished",
     )  # fmt: skip
     assert table.rows[2][-2:] == ("model.num_leaves=1", "failed (exit 3): labels: one class only")
+
+
+def test_a_trial_that_was_judged_on_other_rows_stands_apart_and_cannot_win() -> None:
+    other, same, worse, failed = (
+        replace(end, trial=end.trial and replace(end.trial, judged_on=rows))
+        for end, rows in zip(ends_of((0.9, 1), (0.8, 40), (0.79, 30), (0.7, 9)), "abba", strict=True)
+    )
+    ends = [other, same, worse, replace(failed, state="failed", code=3, error="no", trial=None)]
+    lucky, simple = sweep.best(ends), sweep.simplest(ends)
+    assert (lucky, simple) == (same, worse)
+    rows = trials_table(ends).rows
+    assert [row[0] for row in rows] == ["1", "2", "0", "3"]
+    assert [row[-1] for row in rows] == [
+        "finished",
+        "finished",
+        "finished: judged on other rows",
+        "failed (exit 3): no",
+    ]
+    assert sweep.best([same, other]) == other  # as many of each: those of the first trial
 
 
 def test_what_all_trials_share_is_not_repeated_in_their_rows() -> None:
@@ -298,6 +318,14 @@ def nested(root: Path) -> list[tuple[str, str]]:
         assert status == "FINISHED"
         assert (root / "mlflow" / "artifacts" / parent / "artifacts" / "trials.txt").exists()
         return [(str(name), str(state)) for name, state in database.execute(query, [parent])]
+
+
+def test_a_sweep_over_folds_says_which_trials_do_not_compare(lake: Path) -> None:
+    hashed = ("split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo", "split.folds=2,3")
+    ran = command("-m", "stage=train", f"date={TRAINED}", *FAST, *hashed, "model.num_leaves=4,8", root=lake)
+    assert ran.code == 0, ran.err
+    assert ran.out.count("judged on other rows\n") == 2
+    assert "of 2 tried (2 more were judged on other rows, and cannot win); the best" in ran.out
 
 
 @pytest.mark.slow

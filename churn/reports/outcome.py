@@ -23,7 +23,8 @@ class Trial:
     """What a sweep compares of one candidate.
 
     `objective` names the metric and `figure` is its value on `n` rows; `standard_error` and the two-sided 95 %
-    `interval` are in its unit. `leaves` counts those of all trees together; `version` is the registry's number.
+    `interval` are in its unit. `judged_on` is a fingerprint of those rows: figures compare where it is the same.
+    `leaves` counts those of all trees together; `version` is the registry's number.
     """
 
     objective: str
@@ -31,6 +32,7 @@ class Trial:
     standard_error: float
     interval: tuple[float, float]
     n: int
+    judged_on: str
     leaves: int
     version: int
     greater_is_better: bool
