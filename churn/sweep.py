@@ -124,6 +124,8 @@ def conclude(found: Sequence[Record], *, name: str, flags: Sequence[str], interr
 
 def _show_winner(doors: Doors, ends: Sequence[TrialEnd], *, flags: Sequence[str]) -> None:
     lucky, simple = best(ends), simplest(ends)
+    if lucky is None:
+        show(Outcome(headline="no winner: no trial has a figure from cross-validation (split.folds)"))
     if lucky and simple and lucky.trial and simple.trial:
         what, same = f"{lucky.trial.objective} {lucky.trial.figure:.4f}", compared(ends)
         others = sum(end.trial is not None for end in ends) - len(same)
@@ -154,8 +156,7 @@ def _train_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
 
 def _promote_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
     kept = [one for one in end.overrides if _key(one).partition(".")[0] not in _CHOSEN_BY_STAGE]
-    version = f"stage.version={end.trial.version}" if end.trial else ""
-    return _command(doors, ["stage=promote"], [*kept, version], flags=flags)
+    return _command(doors, ["stage=promote"], [*kept, f"stage.version={end.version}"], flags=flags)
 
 
 def _command(doors: Doors, first: Sequence[str], overrides: Sequence[str], *, flags: Sequence[str]) -> str:
@@ -176,9 +177,9 @@ def _log(doors: Doors, ends: Sequence[TrialEnd], *, name: str, text: str, status
         SweepEnd(
             name=name,
             status=status,
-            winner=lucky.trial.version if lucky and lucky.trial else None,
+            winner=lucky.version if lucky else None,
             trials=tuple(_nested(end, ends) for end in ends),
-            tags={tag: str(end.trial.version) for tag, end in versions.items() if end and end.trial},
+            tags={tag: str(end.version) for tag, end in versions.items() if end},
             artifacts={
                 "trials.txt": f"{text}\n".encode(),
                 "trials.json": json.dumps([asdict(end) for end in ranked(ends)], indent=1).encode(),
@@ -192,7 +193,7 @@ def _nested(end: TrialEnd, ends: Sequence[TrialEnd]) -> SweepTrial:
 
     metrics = {} if end.trial is None else {end.trial.objective: end.trial.figure, "leaves": end.trial.leaves}
     return SweepTrial(
-        version=end.trial.version if end.trial else None,
+        version=end.version,
         run_name=f"trial {end.number}",
         status=_STATUS[end.state],
         parameters={_key(one): one.partition("=")[2] for one in varied(end, ends)},
@@ -204,7 +205,7 @@ def _nested(end: TrialEnd, ends: Sequence[TrialEnd]) -> SweepTrial:
 def _status(ends: Sequence[TrialEnd], *, interrupted: bool) -> Status:
     if interrupted:
         return "KILLED"
-    return "FINISHED" if best(ends) else "FAILED"
+    return "FINISHED" if any(end.state == "finished" for end in ends) else "FAILED"
 
 
 def _states(ends: Sequence[TrialEnd]) -> list[str]:
@@ -238,7 +239,7 @@ def _record(fields: dict[str, Any]) -> Record:
 
 def _lost(error: str, *, state: Literal["died", "skipped"]) -> TrialEnd:
     code = ExitCode.BUG if state == "died" else ExitCode.OK
-    return TrialEnd(number=0, overrides=(), state=state, code=code, error=error, seconds=0.0, trial=None)
+    return TrialEnd(number=0, overrides=(), state=state, code=code, error=error, seconds=0.0, trial=None, version=None)
 
 
 def _record_of(job: Mapping[str, Any], end: TrialEnd) -> Record:

@@ -30,9 +30,7 @@ def folds_of(*figures: float | str, se: float) -> list[candidate.TestedFold]:
 
 
 def interval(*figures: float, se: float, name: str = "auc") -> tuple[float, float]:
-    found = _trial(
-        {**candidate._over_folds(folds_of(*figures, se=se), name=name), "leaves": 1}, version=1, judged_on="rows"
-    )
+    found = _trial({**candidate._over_folds(folds_of(*figures, se=se), name=name), "leaves": 1}, judged_on="rows")
     assert found is not None
     return found.interval
 

@@ -16,7 +16,9 @@ from churn.reports.outcome import Table, Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialEnd:
-    """How one job of a sweep ended: its overrides, its exit code, of an error the first line, of training its trial.
+    """How one job of a sweep ended: its overrides, its exit code, of an error the first line.
+
+    Of training the registry's `version`, and its `trial` where folds have a figure.
 
     `died` is a process that ended without a word, `skipped` a job that never began. `seconds` are on the wall clock.
     """
@@ -28,6 +30,7 @@ class TrialEnd:
     error: str | None
     seconds: float
     trial: Trial | None
+    version: int | None
 
 
 def compared(ends: Sequence[TrialEnd]) -> tuple[TrialEnd, ...]:
@@ -71,6 +74,7 @@ def trials_table(ends: Sequence[TrialEnd]) -> Table:
             (
                 str(end.number),
                 *_figures(end.trial),
+                "-" if end.version is None else str(end.version),
                 f"{end.seconds:.1f}",
                 " ".join(varied(end, ends)),
                 _ended(end, is_apart=end.trial is not None and end.number not in same),
@@ -82,10 +86,10 @@ def trials_table(ends: Sequence[TrialEnd]) -> Table:
 
 def _figures(trial: Trial | None) -> tuple[str, ...]:
     if trial is None:
-        return ("-",) * 5
+        return ("-",) * 4
     low, high = trial.interval
     interval = f"{low:.4f} to {high:.4f}"
-    return (f"{trial.figure:.4f}", interval, f"{trial.n:,}", f"{trial.leaves:,}", str(trial.version))
+    return (f"{trial.figure:.4f}", interval, f"{trial.n:,}", f"{trial.leaves:,}")
 
 
 def _numbers(ends: Sequence[TrialEnd]) -> set[int]:

@@ -67,9 +67,8 @@ def _train(doors: Doors, split: Split) -> Outcome:
     if version is not None:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
         judged = doors.registry.tags(version).get(_JUDGED_ON, "")
-        return Outcome(
-            headline=headline, trial=_trial(doors.registry.metrics(version), version=version, judged_on=judged)
-        )
+        trial = _trial(doors.registry.metrics(version), judged_on=judged)
+        return Outcome(headline=headline, trial=trial, version=version)
     warnings = _warnings(settings)
     for warning in warnings:
         log.warning(warning)
@@ -83,7 +82,8 @@ def _train(doors: Doors, split: Split) -> Outcome:
     return Outcome(
         headline=f"train {settings.dataset.name}: registered version {version} of {settings.dataset.model_name}",
         figures={**figures, "next": f"{doors.command('promote', doors.day)} stage.version={version}"},
-        trial=_trial(bundle.metrics, version=version, judged_on=judged),
+        trial=_trial(bundle.metrics, judged_on=judged),
+        version=version,
     )
 
 
@@ -167,7 +167,7 @@ def _artifacts(settings: Settings, bundle: Bundle) -> dict[str, bytes]:
     return {name: json.dumps(content, indent=1, ensure_ascii=False).encode() for name, content in contents.items()}
 
 
-def _trial(metrics: Mapping[str, float], *, version: int, judged_on: str) -> Trial | None:
+def _trial(metrics: Mapping[str, float], *, judged_on: str) -> Trial | None:
     """Returns what a sweep compares: the cross-validation, since the test rows must not choose; None without folds."""
     name = "auc" if "cv_auc_mean" in metrics else "rmse"
     if f"cv_{name}_mean" not in metrics:
@@ -181,7 +181,6 @@ def _trial(metrics: Mapping[str, float], *, version: int, judged_on: str) -> Tri
         n=int(metrics["cv_rows"]),
         judged_on=judged_on,
         leaves=int(metrics["leaves"]),
-        version=version,
         greater_is_better=name == "auc",
     )
 
