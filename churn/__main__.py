@@ -45,6 +45,7 @@ class _Ended:
     code: ExitCode
     error: str | None = None
     trial: Trial | None = None
+    version: int | None = None
     settings: dict[str, Any] | None = None
 
 
@@ -92,6 +93,7 @@ def trial(config: DictConfig) -> float | None:
         error=ended.error,
         seconds=time.perf_counter() - started,
         trial=ended.trial,
+        version=ended.version,
     )
     sweep.finish(folder, sweep.Record(end=end, stage=job.runtime.choices["stage"], settings=ended.settings))
     return -loss(ended.trial) if ended.trial else None
@@ -201,7 +203,7 @@ def _run(config: DictConfig) -> _Ended:
     journal = start_journal(settings.root / "logs" / f"{settings.run}.log")
     try:
         outcome = _run_stage(settings)
-        return _Ended(code=outcome.code, trial=outcome.trial, settings=raw)
+        return _Ended(code=outcome.code, trial=outcome.trial, version=outcome.version, settings=raw)
     except ChurnError as error:
         log.debug("stopped", exc_info=True)
         _complain(error, journal)

@@ -115,6 +115,16 @@ def make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Made:
     )
 
 
+def judged_on(made: Made) -> str:
+    """Returns a fingerprint of the rows that the folds with a figure were tested on: dates, customers, labels.
+
+    Figures of two candidates compare where it is the same.
+    """
+    tests = [one.fold.test for one in made.folds if isinstance(one.found, Estimate)]
+    labels = made.parts.train.inputs
+    return fingerprint([[test.to_json(), [labels[f"labels/{day}"] for day in test.dates]] for test in tests])
+
+
 def bundle_of(doors: Doors, made: Made) -> Bundle:
     """Returns all that a score needs of what was made."""
     dataset = doors.dataset
@@ -240,16 +250,18 @@ def _with_interval(name: str, found: Estimate) -> dict[str, float]:
 def _over_folds(folds: Sequence[TestedFold], *, name: str) -> dict[str, float | int]:
     """Returns the mean over the folds that have a figure, their standard deviation, and the mean's standard error.
 
-    One fold alone has no spread: the error is that of its rows then. None where no fold has a figure.
+    The error is the larger of two: that of the spread between the folds, and that of the rows within them, since a few
+    folds may agree by chance. One fold alone has no spread. Nothing where no fold has a figure.
     """
     found = [fold.found for fold in folds if isinstance(fold.found, Estimate)]
     if not found:
         return {}
     figures = [one.figure for one in found]
     spread = {f"cv_{name}_std": stdev(figures)} if len(figures) > 1 else {}
-    error = stdev(figures) / math.sqrt(len(figures)) if len(figures) > 1 else found[0].se
+    between = stdev(figures) / math.sqrt(len(figures)) if len(figures) > 1 else 0.0
+    within = math.hypot(*(one.se for one in found)) / len(found)
     counts = {"cv_folds": len(found), "cv_rows": sum(one.n for one in found)}
-    return {**counts, f"cv_{name}_mean": mean(figures), f"cv_{name}_se": error, **spread}
+    return {**counts, f"cv_{name}_mean": mean(figures), f"cv_{name}_se": max(between, within), **spread}
 
 
 def _reference(doors: Doors, test: Labelled, scores: Floats) -> bytes:

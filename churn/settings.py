@@ -272,7 +272,8 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
     `files` maps a top-level key to the YAML file that it came from, for the error message.
 
     Raises:
-        SettingsError: an unknown key, a wrong type, a missing value, or dates that the stage cannot take.
+        SettingsError: an unknown key, a wrong type, a missing value, dates that the stage cannot take, or a sweep that
+            could not tell which of its trials is better.
     """
     plain = dict(raw) | {"date": None if raw.get("date") is None else str(raw["date"])}
     try:
@@ -280,6 +281,7 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
     except ValidationError as error:
         raise _explained(error, plain, files) from error
     _check_dates(settings)
+    _check_sweep(settings)
     _check_root(settings.root)
     return dataclasses.replace(settings, root=settings.root.absolute())
 
@@ -306,6 +308,12 @@ def _check_dates(settings: Settings) -> None:
         _ = settings.day if settings.date is not None else None
     elif not isinstance(stage, _WITHOUT_DATE) and not (isinstance(stage, _NIGHTS) and settings.date in {AUTO, STALE}):
         _ = settings.dates
+
+
+def _check_sweep(settings: Settings) -> None:
+    if settings.sweep.name is not None and isinstance(settings.stage, TrainStage) and settings.split.folds == 0:
+        action = "a sweep is compared by cross-validation: set split.folds to 1 or more"
+        raise SettingsError(where="split.folds", found="0, and so no figure to compare trials by", action=action)
 
 
 def _check_root(root: Path) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from churn.doors import Doors
 from churn.errors import ExitCode
 from churn.reports.outcome import Outcome, Trial, show, text_table
-from churn.reports.trials import TrialEnd, loss, ranked, trials_table, varied
+from churn.reports.trials import TrialEnd, compared, loss, ranked, trials_table, varied
 from churn.settings import parse
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def records(folder: Path, *, planned: Sequence[Sequence[str]] = (), interrupted:
 
 
 def best(ends: Sequence[TrialEnd]) -> TrialEnd | None:
-    """Returns the trial with the best objective, the first of equals; None where none has one."""
+    """Returns the best of the trials that compare, the first of equals; None where none has an objective."""
     return next((end for end in ranked(ends) if end.trial), None)
 
 
@@ -96,8 +96,9 @@ def simplest(ends: Sequence[TrialEnd]) -> TrialEnd | None:
     if leader is None or leader.trial is None:
         return None
     limit = loss(leader.trial) + leader.trial.standard_error
+    same = compared(ends)
     near = [
-        (end.trial.leaves, loss(end.trial), end.number, end) for end in ends if end.trial and loss(end.trial) <= limit
+        (end.trial.leaves, loss(end.trial), end.number, end) for end in same if end.trial and loss(end.trial) <= limit
     ]
     return min(near)[-1]
 
@@ -123,12 +124,16 @@ def conclude(found: Sequence[Record], *, name: str, flags: Sequence[str], interr
 
 def _show_winner(doors: Doors, ends: Sequence[TrialEnd], *, flags: Sequence[str]) -> None:
     lucky, simple = best(ends), simplest(ends)
+    if lucky is None:
+        show(Outcome(headline="no winner: no trial has a figure from cross-validation (split.folds)"))
     if lucky and simple and lucky.trial and simple.trial:
-        what = f"{lucky.trial.objective} {lucky.trial.figure:.4f}"
+        what, same = f"{lucky.trial.objective} {lucky.trial.figure:.4f}", compared(ends)
+        others = sum(end.trial is not None for end in ends) - len(same)
+        apart = f" ({others} more were judged on other rows, and cannot win)" if others else ""
         show(
             Outcome(
-                headline=f"best: trial {lucky.number}, {what}, of {sum(end.trial is not None for end in ends)} "
-                "tried; the best of several is partly the luckiest",
+                headline=f"best: trial {lucky.number}, {what}, of {len(same)} tried{apart}; "
+                "the best of several is partly the luckiest",
                 figures={
                     "best again": _train_command(doors, lucky, flags=flags),
                     "promote it": _promote_command(doors, lucky, flags=flags),
@@ -151,8 +156,7 @@ def _train_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
 
 def _promote_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
     kept = [one for one in end.overrides if _key(one).partition(".")[0] not in _CHOSEN_BY_STAGE]
-    version = f"stage.version={end.trial.version}" if end.trial else ""
-    return _command(doors, ["stage=promote"], [*kept, version], flags=flags)
+    return _command(doors, ["stage=promote"], [*kept, f"stage.version={end.version}"], flags=flags)
 
 
 def _command(doors: Doors, first: Sequence[str], overrides: Sequence[str], *, flags: Sequence[str]) -> str:
@@ -173,9 +177,9 @@ def _log(doors: Doors, ends: Sequence[TrialEnd], *, name: str, text: str, status
         SweepEnd(
             name=name,
             status=status,
-            winner=lucky.trial.version if lucky and lucky.trial else None,
+            winner=lucky.version if lucky else None,
             trials=tuple(_nested(end, ends) for end in ends),
-            tags={tag: str(end.trial.version) for tag, end in versions.items() if end and end.trial},
+            tags={tag: str(end.version) for tag, end in versions.items() if end},
             artifacts={
                 "trials.txt": f"{text}\n".encode(),
                 "trials.json": json.dumps([asdict(end) for end in ranked(ends)], indent=1).encode(),
@@ -189,7 +193,7 @@ def _nested(end: TrialEnd, ends: Sequence[TrialEnd]) -> SweepTrial:
 
     metrics = {} if end.trial is None else {end.trial.objective: end.trial.figure, "leaves": end.trial.leaves}
     return SweepTrial(
-        version=end.trial.version if end.trial else None,
+        version=end.version,
         run_name=f"trial {end.number}",
         status=_STATUS[end.state],
         parameters={_key(one): one.partition("=")[2] for one in varied(end, ends)},
@@ -201,7 +205,7 @@ def _nested(end: TrialEnd, ends: Sequence[TrialEnd]) -> SweepTrial:
 def _status(ends: Sequence[TrialEnd], *, interrupted: bool) -> Status:
     if interrupted:
         return "KILLED"
-    return "FINISHED" if best(ends) else "FAILED"
+    return "FINISHED" if any(end.state == "finished" for end in ends) else "FAILED"
 
 
 def _states(ends: Sequence[TrialEnd]) -> list[str]:
@@ -235,7 +239,7 @@ def _record(fields: dict[str, Any]) -> Record:
 
 def _lost(error: str, *, state: Literal["died", "skipped"]) -> TrialEnd:
     code = ExitCode.BUG if state == "died" else ExitCode.OK
-    return TrialEnd(number=0, overrides=(), state=state, code=code, error=error, seconds=0.0, trial=None)
+    return TrialEnd(number=0, overrides=(), state=state, code=code, error=error, seconds=0.0, trial=None, version=None)
 
 
 def _record_of(job: Mapping[str, Any], end: TrialEnd) -> Record:

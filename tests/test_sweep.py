@@ -37,11 +37,13 @@ TRIAL = Trial(
     standard_error=0.01,
     interval=(0.78, 0.82),
     n=1500,
+    judged_on="the newest two dates",
     leaves=100,
-    version=3,
     greater_is_better=True,
 )
-END = TrialEnd(number=0, overrides=("stage=train",), state="finished", code=0, error=None, seconds=1.25, trial=TRIAL)
+END = TrialEnd(
+    number=0, overrides=("stage=train",), state="finished", code=0, error=None, seconds=1.25, trial=TRIAL, version=3
+)
 
 
 def ends_of(*trials: tuple[float, int], greater_is_better: bool = True) -> list[TrialEnd]:
@@ -81,7 +83,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_table_has_the_best_first_and_failures_last_with_their_reason() -> None:
     good, better = ends_of((0.71, 40), (0.75, 80))
-    failed = replace(END, number=2, state="failed", code=3, error="labels: one class only", trial=None)
+    failed = replace(END, number=2, state="failed", code=3, error="labels: one class only", trial=None, version=None)
     names = ("model.num_leaves=4", "model.num_leaves=8", "model.num_leaves=1")
     ends = [
         replace(end, overrides=("stage=train", name)) for end, name in zip((good, better, failed), names, strict=True)
@@ -93,6 +95,25 @@ def test_the_table_has_the_best_first_and_failures_last_with_their_reason() -> N
         "0.7500", "0.7800 to 0.8200", "1,500", "80", "3", "1.2", "model.num_leaves=8", "finished",
     )  # fmt: skip
     assert table.rows[2][-2:] == ("model.num_leaves=1", "failed (exit 3): labels: one class only")
+
+
+def test_a_trial_that_was_judged_on_other_rows_stands_apart_and_cannot_win() -> None:
+    other, same, worse, failed = (
+        replace(end, trial=end.trial and replace(end.trial, judged_on=rows))
+        for end, rows in zip(ends_of((0.9, 1), (0.8, 40), (0.79, 30), (0.7, 9)), "abba", strict=True)
+    )
+    ends = [other, same, worse, replace(failed, state="failed", code=3, error="no", trial=None)]
+    lucky, simple = sweep.best(ends), sweep.simplest(ends)
+    assert (lucky, simple) == (same, worse)
+    rows = trials_table(ends).rows
+    assert [row[0] for row in rows] == ["1", "2", "0", "3"]
+    assert [row[-1] for row in rows] == [
+        "finished",
+        "finished",
+        "finished: judged on other rows",
+        "failed (exit 3): no",
+    ]
+    assert sweep.best([same, other]) == other  # as many of each: those of the first trial
 
 
 def test_what_all_trials_share_is_not_repeated_in_their_rows() -> None:
@@ -139,6 +160,31 @@ def test_the_choice_does_not_depend_on_the_order_in_which_trials_end(
 def test_nobody_wins_where_every_trial_failed() -> None:
     failed = [replace(END, state="failed", code=3, error="no", trial=None)]
     assert sweep.best(failed) is sweep.simplest(failed) is None
+
+
+def test_a_sweep_without_folds_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    ran = command("-m", "stage=train", f"date={TRAINED}", "split.folds=0", "model.num_leaves=4,8", root=tmp_path)
+    assert ran.code == ExitCode.SETTINGS
+    assert "a sweep is compared by cross-validation: set split.folds to 1 or more" in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trials_whose_folds_all_failed_are_finished_and_nobody_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from churn.stages import train
+    from churn.stores.runs import SweepEnd
+
+    versions, logged = iter((7, 8)), list[SweepEnd]()
+    monkeypatch.setattr(train, "run", lambda _: Outcome(headline="registered", version=next(versions)))
+    monkeypatch.setattr(Registry, "end_sweep", lambda _, end: logged.append(end))
+    ran = command("-m", "stage=train", f"date={TRAINED}", "model.num_leaves=4,8", root=tmp_path)
+    assert ran.code == ExitCode.OK
+    assert "no winner: no trial has a figure from cross-validation" in ran.out
+    (end,) = logged
+    assert (end.status, end.winner) == ("FINISHED", None)
+    assert [trial.version for trial in end.trials] == [7, 8]  # and so shown by the runs that registered them
+    assert [line.split()[5] for line in ran.out.splitlines() if line.endswith("  finished")] == ["7", "8"]
 
 
 def test_an_end_that_was_written_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -298,6 +344,14 @@ def nested(root: Path) -> list[tuple[str, str]]:
         assert status == "FINISHED"
         assert (root / "mlflow" / "artifacts" / parent / "artifacts" / "trials.txt").exists()
         return [(str(name), str(state)) for name, state in database.execute(query, [parent])]
+
+
+def test_a_sweep_over_folds_says_which_trials_do_not_compare(lake: Path) -> None:
+    hashed = ("split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo", "split.folds=2,3")
+    ran = command("-m", "stage=train", f"date={TRAINED}", *FAST, *hashed, "model.num_leaves=4,8", root=lake)
+    assert ran.code == 0, ran.err
+    assert ran.out.count("judged on other rows\n") == 2
+    assert "of 2 tried (2 more were judged on other rows, and cannot win); the best" in ran.out
 
 
 @pytest.mark.slow

@@ -23,7 +23,8 @@ class Trial:
     """What a sweep compares of one candidate.
 
     `objective` names the metric and `figure` is its value on `n` rows; `standard_error` and the two-sided 95 %
-    `interval` are in its unit. `leaves` counts those of all trees together; `version` is the registry's number.
+    `interval` are in its unit. `judged_on` is a fingerprint of those rows: figures compare where it is the same.
+    `leaves` counts those of all trees together.
     """
 
     objective: str
@@ -31,20 +32,24 @@ class Trial:
     standard_error: float
     interval: tuple[float, float]
     n: int
+    judged_on: str
     leaves: int
-    version: int
     greater_is_better: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a stage ended: its exit code, one sentence, figures by name, perhaps a table; of training also its trial."""
+    """How a stage ended: its exit code, one sentence, figures by name, perhaps a table.
+
+    Of training also the registry's version, and its trial where folds have a figure.
+    """
 
     code: ExitCode = ExitCode.OK
     headline: str
     figures: dict[str, str] = field(default_factory=dict)
     table: Table | None = None
     trial: Trial | None = None
+    version: int | None = None
 
 
 def dates_done(verb: str, *, done: int, total: int) -> str:

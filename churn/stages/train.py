@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _PARTS = ("train", "calibration", "test")
+_JUDGED_ON = "churn.judged_on"
 _Z95 = NormalDist().inv_cdf(0.975)
 
 
@@ -56,7 +58,7 @@ def prepare(doors: Doors) -> Split:
 
 
 def _train(doors: Doors, split: Split) -> Outcome:
-    from churn.candidate import bundle_of, make, read_parts
+    from churn.candidate import bundle_of, judged_on, make, read_parts
     from churn.candidate_page import candidate_page
 
     settings, parts = doors.settings, read_parts(doors, split, known_at=doors.day)
@@ -65,7 +67,9 @@ def _train(doors: Doors, split: Split) -> Outcome:
     version = doors.registry.trained_from(made_from)
     if version is not None:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
-        return Outcome(headline=headline, trial=_trial(doors.registry.metrics(version), version=version))
+        judged = doors.registry.tags(version).get(_JUDGED_ON, "")
+        trial = _trial(doors.registry.metrics(version), judged_on=judged)
+        return Outcome(headline=headline, trial=trial, version=version)
     log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train.dates))
     made = make(doors, parts, lineage)
     warnings = _warnings(settings, made.scorer.calibrator.kind)
@@ -74,11 +78,13 @@ def _train(doors: Doors, split: Split) -> Outcome:
     bundle = bundle_of(doors, made)
     figures = _shown(doors, made, bundle, warnings=warnings)
     page = candidate_page(doors, made, title=f"Training of {settings.dataset.model_name}, {doors.day}", figures=figures)
-    version = doors.registry.register(_candidate(doors, bundle, made_from=made_from, page=page))
+    judged = judged_on(made)
+    version = doors.registry.register(_candidate(doors, bundle, made_from=made_from, page=page, judged_on=judged))
     return Outcome(
         headline=f"train {settings.dataset.name}: registered version {version} of {settings.dataset.model_name}",
         figures={**figures, "next": f"{doors.command('promote', doors.day)} stage.version={version}"},
-        trial=_trial(bundle.metrics, version=version),
+        trial=_trial(bundle.metrics, judged_on=judged),
+        version=version,
     )
 
 
@@ -123,7 +129,7 @@ def _warnings(settings: Settings, calibration: str) -> tuple[str, ...]:
     return (f"{moved}, and the calibration ({calibration}) moves them back: what is gained is a ranking, if anything",)
 
 
-def _candidate(doors: Doors, bundle: Bundle, *, made_from: str, page: str) -> Candidate:
+def _candidate(doors: Doors, bundle: Bundle, *, made_from: str, page: str, judged_on: str) -> Candidate:
     from churn.stores.git import commit
     from churn.stores.runs import Candidate
     from churn.training.fit import Trees
@@ -132,7 +138,11 @@ def _candidate(doors: Doors, bundle: Bundle, *, made_from: str, page: str) -> Ca
     parameters = {f"model.{name}": str(value) for name, value in asdict(settings.model).items()}
     parameters |= {f"dates.{part}": " ".join(lineage["parts"][part]["dates"]) for part in _PARTS}
     checkout = commit(Path(churn.__file__).parent)
-    tags = {"churn.data": fingerprint(lineage["inputs"]), "churn.settings": fingerprint(composed(settings))}
+    tags = {
+        "churn.data": fingerprint(lineage["inputs"]),
+        "churn.settings": fingerprint(composed(settings)),
+        _JUDGED_ON: judged_on,
+    }
     return Candidate(
         fingerprint=made_from,
         bundle=bundle.fingerprint,
@@ -159,22 +169,32 @@ def _artifacts(settings: Settings, bundle: Bundle) -> dict[str, bytes]:
     return {name: json.dumps(content, indent=1, ensure_ascii=False).encode() for name, content in contents.items()}
 
 
-def _trial(metrics: Mapping[str, float], *, version: int) -> Trial | None:
+def _trial(metrics: Mapping[str, float], *, judged_on: str) -> Trial | None:
     """Returns what a sweep compares: the cross-validation, since the test rows must not choose; None without folds."""
     name = "auc" if "cv_auc_mean" in metrics else "rmse"
     if f"cv_{name}_mean" not in metrics:
         return None
-    figure, error = metrics[f"cv_{name}_mean"], metrics[f"cv_{name}_se"]
+    figure, reach = metrics[f"cv_{name}_mean"], _reach(metrics, name)
     return Trial(
         objective=f"cv_{name}_mean",
         figure=figure,
-        standard_error=error,
-        interval=(figure - _Z95 * error, figure + _Z95 * error),
+        standard_error=metrics[f"cv_{name}_se"],
+        interval=(max(figure - reach, 0.0), min(figure + reach, 1.0 if name == "auc" else math.inf)),
         n=int(metrics["cv_rows"]),
+        judged_on=judged_on,
         leaves=int(metrics["leaves"]),
-        version=version,
         greater_is_better=name == "auc",
     )
+
+
+def _reach(metrics: Mapping[str, float], name: str) -> float:
+    """Returns half the width of the 95 % interval: of few folds their spread by Student's t, at least the error's."""
+    from scipy.stats import t
+
+    folds, normal = metrics["cv_folds"], _Z95 * metrics[f"cv_{name}_se"]
+    if folds == 1:
+        return normal
+    return max(normal, float(t.ppf(0.975, folds - 1)) * metrics[f"cv_{name}_std"] / math.sqrt(folds))
 
 
 def _shown(doors: Doors, made: Made, bundle: Bundle, *, warnings: tuple[str, ...]) -> dict[str, str]:

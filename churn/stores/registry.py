@@ -129,6 +129,10 @@ class Registry:
         with self._tracking.talk() as client:
             return dict(self._run_of(client, version).data.metrics)
 
+    def tags(self, version: int) -> dict[str, str]:
+        """Returns the tags that a version was registered with; none where there is no such version."""
+        return next((dict(found.tags) for found in self._versions() if int(found.version) == version), {})
+
     def end_sweep(self, end: SweepEnd) -> None:
         """Ends the parent run of a sweep: the winner's parameters and metrics, and the trials that have no run yet."""
         with self._tracking.talk() as client:
