@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date as Day  # noqa: N812 - `date` is a field here
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import unquote
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -52,13 +54,6 @@ class RegistrySettings:
     """Where MLflow stands; None is SQLite under the root."""
 
     uri: str | None
-
-    def __post_init__(self) -> None:
-        if self.uri and "@" in self.uri.partition("://")[2].partition("/")[0]:
-            action = (
-                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD in the environment, and leave them out here"
-            )
-            raise SettingsError(where="registry.uri", found="a user or password in the address", action=action)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +208,14 @@ _WITHOUT_DATE = (DemoStage, PruneStage, StatusStage)
 _NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
 AUTO, STALE = "auto", "stale"
 """Words for dates that the lake knows: the missed nights, and those whose inputs changed."""
+# A secret may hold a slash, as Amazon's do; a colon before anything but a port shows that one has begun.
+_USER = re.compile(r"[^/?#]*@|[^/?#\[]*:(?!\d*(?:[/?#]|$)).*@")
+_PARAMETER = re.compile(r"[?&;#]([^=&;#/?]+)=")
+_SECRET = re.compile("pass|pwd|secret|token|key|credential|^sig|signature", re.IGNORECASE)
+_SECRETS_STAND = (
+    "leave it out, and set in the environment: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for an MLflow "
+    "server, PGUSER and PGPASSWORD for PostgreSQL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3"
+)
 _ONE_DATE = (TrainStage, PromoteStage, LeakcheckStage)
 
 
@@ -272,10 +275,11 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
     `files` maps a top-level key to the YAML file that it came from, for the error message.
 
     Raises:
-        SettingsError: an unknown key, a wrong type, a missing value, dates that the stage cannot take, or a sweep that
-            could not tell which of its trials is better.
+        SettingsError: a secret in an address, an unknown key, a wrong type, a missing value, dates that the stage
+            cannot take, or a sweep that could not tell which of its trials is better.
     """
     plain = dict(raw) | {"date": None if raw.get("date") is None else str(raw["date"])}
+    _check_addresses(plain)
     try:
         settings = TypeAdapter(Settings).validate_json(json.dumps(plain))
     except ValidationError as error:
@@ -287,14 +291,44 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
 
 
 def composed(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as values that JSON knows, without those of one command: its run, its day, its root.
+    """Returns the settings as values that JSON knows, without those of one command: run, today, root, sweep.
 
+    A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.
     """
-    ours = {"run", "today", "root"}
+    ours = {"run", "today", "root", "sweep"}
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
     fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
+    dataset = fields["dataset"]
+    for holder, key in ((dataset, "folder"), *((table, "path") for table in dataset["tables"].values())):
+        if key in holder:
+            holder[key] = _from_root(holder[key], settings.root)
     return fields
+
+
+def _from_root(text: str, root: Path) -> str:
+    path = Path(text).absolute()
+    return str(Path("<root>") / path.relative_to(root)) if path.is_relative_to(root) else text
+
+
+def _check_addresses(node: object, where: str = "") -> None:
+    """Refuses an address with a secret, before an error could repeat it."""
+    if isinstance(node, Mapping):
+        for key, child in node.items():
+            _check_addresses(child, f"{where}.{key}".lstrip("."))
+    elif isinstance(node, list | tuple):
+        for child in node:
+            _check_addresses(child, where)
+    elif isinstance(node, str) and "://" in node:
+        _check_address(node.partition("://")[2], where)
+
+
+def _check_address(address: str, where: str) -> None:
+    names = [unquote(name) for name in _PARAMETER.findall(address)]
+    secret = next((name for name in names if _SECRET.search(name)), None)
+    if _USER.match(address) or secret:
+        found = f"the parameter {secret}" if secret else "a user or password"
+        raise SettingsError(where=where, found=f"{found} in the address", action=_SECRETS_STAND)
 
 
 def _check_dates(settings: Settings) -> None:

@@ -101,6 +101,11 @@ def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
         (["stage=drift", "date=2026-01-05", "stage.limits.drifted_share=30"], "drifted_share=30", "0.3 is 30 %"),
         (["stage=score", "date=2026-01-05", "root=what%3f"], "root", "choose a folder"),
         (["stage=score", "date=2026-01-05", "registry.uri=http://me:hunter2@host"], "registry.uri", "MLFLOW_TRACKING_"),
+        (
+            ["stage=score", "date=2026-01-05", "registry.uri='postgresql://h/mlflow?user=u&password=hunter2'"],
+            "registry.uri: the parameter password in the address",
+            "PGPASSWORD",
+        ),
         (["stage=score", "=3"], "command line", "--help"),
         (["-m", "stage=score", "hydra/sweeper=optimal"], "no such hydra/sweeper", "pip install hydra-optimal-sweeper"),
         (["stage=simulate", "date=2026-01-05", "stage.business.scenario=drift"], "change_date", "first day"),

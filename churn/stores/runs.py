@@ -27,6 +27,7 @@ VERSION = "churn.version"
 _PARENT = "mlflow.parentRunId"
 _SWEEP = "churn.sweep"
 _LONGEST_PARAMETER = 6_000  # characters; MLflow cuts the rest off without a word
+_LONGEST_TAG = 5_000  # bytes; older servers take no more and refuse the whole batch
 _LONG_PARAMETERS = "long_parameters.json"
 _AT_ONCE = 100  # parameters or tags that MLflow takes in one batch
 
@@ -114,7 +115,8 @@ def log_trials(client: MlflowClient, experiment: str, parent: RunInfo, *, trials
             run = client.create_run(experiment, run_name=trial.run_name, tags={_PARENT: parent.run_id}).info
             version = {} if trial.version is None else {VERSION: str(trial.version)}
             cut = {name: text[:_LONGEST_PARAMETER] for name, text in trial.parameters.items()}
-            log(client, run, parameters=cut, metrics=trial.metrics, tags={**trial.tags, **version})
+            tags = {name: _cut(text) for name, text in trial.tags.items()}
+            log(client, run, parameters=cut, metrics=trial.metrics, tags={**tags, **version})
             client.set_terminated(run.run_id, status=trial.status)
 
 
@@ -134,6 +136,10 @@ def log(
     labels = _batches(RunTag(name, text) for name, text in tags.items())
     for some_figures, some_texts, some_labels in zip_longest(figures, texts, labels, fillvalue=()):
         client.log_batch(run.run_id, metrics=some_figures, params=some_texts, tags=some_labels)
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:_LONGEST_TAG].decode(errors="ignore")
 
 
 def _by_length(parameters: Mapping[str, str]) -> tuple[dict[str, str], dict[str, bytes]]:

@@ -288,6 +288,25 @@ def test_a_sweep_ends_with_the_winners_figures_and_shows_what_failed(
     assert sorted(stored(folder, nested, parent)) == [("2026-01-05", "FINISHED"), ("trial 1", "FAILED")]
 
 
+def test_a_sweep_ends_though_the_error_of_a_trial_is_longer_than_a_tag_may_be(
+    folder: Path, registry: Registry, candidate: Candidate
+) -> None:
+    registry.register(replace(candidate, sweep="with a long error"))
+    failed = SweepTrial(
+        version=None,
+        run_name="long error",
+        status="FAILED",
+        parameters={},
+        metrics={},
+        tags={"churn.error": "é" * 9_000},
+    )
+    registry.end_sweep(
+        SweepEnd(name="with a long error", status="FAILED", winner=None, trials=(failed,), tags={}, artifacts={})
+    )
+    query = "select value from tags join runs using (run_uuid) where name = 'long error' and key = 'churn.error'"
+    assert stored(folder, query) == [("é" * 2_500,)]
+
+
 def test_a_run_whose_upload_fails_is_shown_as_failed(
     folder: Path, registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
