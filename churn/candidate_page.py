@@ -13,7 +13,8 @@ from typing import Any
 from churn.candidate import Made, TestedFold
 from churn.doors import Doors
 from churn.promotion.curves import precision_recall, predicted_against_observed, reliability, roc
-from churn.reports.training import CalibrationTrial, Fold, Part, TrainingReport, training_page
+from churn.reports.parts import Fold, Part
+from churn.reports.training import CalibrationTrial, TrainingReport, training_page
 from churn.training import split
 from churn.training.calibration_choice import Choice
 
@@ -51,8 +52,7 @@ def _curves(made: Made, *, is_binary: bool) -> dict[str, Any]:
 
 
 def _part(part: split.Part, *, n_rows: int | None = None) -> Part:
-    customers = f"{len(part.buckets)} % of customers" if part.buckets is not None else ""
-    return Part(dates=part.dates, customers=customers, n_rows=n_rows)
+    return Part(dates=part.dates, buckets=part.buckets, n_rows=n_rows)
 
 
 def _fold(name: str, fold: split.Fold) -> Fold:
@@ -62,7 +62,7 @@ def _fold(name: str, fold: split.Fold) -> Fold:
 def _tested(name: str, tested: TestedFold) -> Fold:
     fold, found = _fold(name, tested.fold), tested.found
     if isinstance(found, str):
-        return fold
+        return replace(fold, failure=found)
     return replace(fold, figure=found.figure, interval=found.interval, n=found.n)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import combinations
 
 from churn.promotion.curves import PrecisionRecall, Reliability, Roc
@@ -18,38 +18,10 @@ from churn.reports.axis import Axis
 from churn.reports.charts import Alt, Bar, Measured, bar_chart, interval_chart
 from churn.reports.outcome import Table
 from churn.reports.page import Section, page
+from churn.reports.parts import Fold, Part
 from churn.reports.timeline import Row, Run, timeline
 
 _BARS = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """The rows of one part: dates in ascending order, and in words whose rows they are where not everybody's.
-
-    `customers` is such as "60 % of customers" (a split by hash of the key); empty where everybody may be in it. Parts
-    with such words have no customer in common. `n_rows` is None where nobody counted.
-    """
-
-    dates: tuple[date, ...]
-    customers: str = ""
-    n_rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fold:
-    """One fold: what it learned from, what it was tested on, and its figure there with a 95 % interval.
-
-    `figure` and `interval` are None where the fold chose something (early stopping) and measured nothing; `n` is the
-    number of test rows.
-    """
-
-    name: str
-    train: Part
-    test: Part
-    figure: float | None = None
-    interval: tuple[float, float] | None = None
-    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +85,9 @@ def _sections(report: TrainingReport) -> Iterator[Section]:
 
 
 def _sections_of_learning(report: TrainingReport) -> Iterator[Section]:
-    measured = tuple(fold for fold in report.folds if fold.figure is not None)
-    if measured:
-        yield _folds(measured, metric=report.fold_metric)
+    judged = tuple(fold for fold in report.folds if fold.figure is not None or fold.failure)
+    if judged:
+        yield _folds(judged, metric=report.fold_metric)
     if report.calibration_trials:
         yield _calibration(report.calibration_trials)
     if report.importance:
@@ -178,12 +150,18 @@ def _reading_of_split(report: TrainingReport) -> str:
     windows = f"the thin bar behind it is its label window of {report.horizon_days} days"
     told = _told(report)
     if not any(part.dates for part in report.parts.values()):
-        return "The rows have no dates: each part has its own customers."
+        return f"The rows have no dates: {_own_customers(told)}."
     if told:
         return f"{signs}, {windows}; look out: label windows overlap between {', '.join(told)}, so figures may flatter."
     if any(part.customers for part in report.parts.values()):
         return f"{signs}, {windows}; where two parts share days they share no customer."
     return f"{signs}, {windows}; no window reaches into a later part, whose first date is a dashed line."
+
+
+def _own_customers(told: list[str]) -> str:
+    if told:
+        return f"look out: customers may be shared between {', '.join(told)}, so figures may flatter"
+    return "each part has its own customers"
 
 
 def _told(report: TrainingReport) -> list[str]:
@@ -192,12 +170,7 @@ def _told(report: TrainingReport) -> list[str]:
         (f"{one} and {other}", report.parts[one], report.parts[other]) for one, other in combinations(report.parts, 2)
     ]
     pairs += [(f"train and test of {fold.name}", fold.train, fold.test) for fold in _inner(report)]
-    return [names for names, one, other in pairs if _overlap(one, other, horizon_days=report.horizon_days)]
-
-
-def _overlap(one: Part, other: Part, *, horizon_days: int) -> bool:
-    apart = bool(one.customers and other.customers)
-    return not apart and any(abs((a - b).days) < max(horizon_days, 1) for a in one.dates for b in other.dates)
+    return [names for names, one, other in pairs if one.overlaps(other, horizon_days=report.horizon_days)]
 
 
 def _table_of_dates(report: TrainingReport) -> Table:
@@ -224,29 +197,44 @@ def _row_of_dates(name: str, part: Part, horizon_days: int) -> tuple[str, ...]:
     return name, str(len(days)), *span, part.customers or "all", rows, ", ".join(map(str, days))
 
 
-def _folds(folds: tuple[Fold, ...], *, metric: str) -> Section:
-    figures = [fold.figure for fold in folds if fold.figure is not None]
+def _folds(judged: tuple[Fold, ...], *, metric: str) -> Section:
+    measured = tuple(fold for fold in judged if fold.figure is not None)
+    heading = f"{metric} by cross-validation fold"
+    if not measured:
+        reading = f"None of {_count(judged, 'fold')} could be judged; the table says why."
+        return Section(heading=heading, reading=reading, table=_table_of_folds(judged, metric=metric))
+    figures = [fold.figure for fold in measured if fold.figure is not None]
     mean = statistics.fmean(figures)
     spread = f", standard deviation {statistics.stdev(figures):.4f}" if len(figures) > 1 else ""
+    failed = len(judged) - len(measured)
+    over = f"{len(measured)} of {_count(judged, 'fold')}; the table says why {failed} could not be judged"
     reading = (
         f"Each dot is the {metric} of a model that learned from the fold's train dates alone, its bar the 95 % "
-        f"interval; the dashed line is their mean, {mean:.4f}{spread}, over {_count(figures, 'fold')}."
+        f"interval; the dashed line is their mean, {mean:.4f}{spread}, "
+        f"over {over if failed else _count(figures, 'fold')}."
     )
     rows = tuple(
         Measured(name=fold.name, figure=figure, interval=fold.interval, text=_with_interval(figure, fold.interval))
-        for fold, figure in zip(folds, figures, strict=True)
+        for fold, figure in zip(measured, figures, strict=True)
     )
-    heading = f"{metric} by cross-validation fold"
     shows = f"{'; '.join(f'{row.name}: {row.text}' for row in rows)}. Mean {mean:.4f}{spread}."
     chart = interval_chart(Alt(name=heading, shows=shows), rows, axis=_axis_of(metric, rows), reference=mean)
-    header = ("Fold", metric, "95 % from", "95 % to", "Test rows (n)")
-    table = Table(header=header, rows=tuple(map(_row_of_fold, folds)))
-    return Section(heading=heading, reading=reading, chart=chart, table=table)
+    return Section(heading=heading, reading=reading, chart=chart, table=_table_of_folds(judged, metric=metric))
+
+
+def _table_of_folds(judged: tuple[Fold, ...], *, metric: str) -> Table:
+    header, rows = ("Fold", metric, "95 % from", "95 % to", "Test rows (n)"), tuple(map(_row_of_fold, judged))
+    if not any(fold.failure for fold in judged):
+        return Table(header=header, rows=rows)
+    reasons = [fold.failure for fold in judged]
+    with_reasons = tuple((*row, reason) for row, reason in zip(rows, reasons, strict=True))
+    return Table(header=(*header, "Why there is no figure"), rows=with_reasons)
 
 
 def _row_of_fold(fold: Fold) -> tuple[str, ...]:
     low, high = (f"{end:.4f}" for end in fold.interval) if fold.interval else ("", "")
-    return fold.name, f"{fold.figure:.4f}", low, high, "" if fold.n is None else f"{fold.n:,}"
+    figure = "" if fold.figure is None else f"{fold.figure:.4f}"
+    return fold.name, figure, low, high, "" if fold.n is None else f"{fold.n:,}"
 
 
 def _axis_of(name: str, rows: tuple[Measured, ...], *more: float) -> Axis:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from importlib.metadata import version
@@ -28,7 +28,7 @@ from churn.stages import features
 from churn.stores.lake import fingerprint
 
 if TYPE_CHECKING:
-    from churn.candidate import Made, Parts
+    from churn.candidate import Made, Parts, TestedFold
     from churn.stores.runs import Candidate
     from churn.training.bundle import Bundle
     from churn.training.split import Part, Split
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _PARTS = ("train", "calibration", "test")
 _JUDGED_ON = "churn.judged_on"
 _Z95 = NormalDist().inv_cdf(0.975)
+_TOLD_FAILURES = 3
 
 
 def run(settings: Settings) -> Outcome:
@@ -206,7 +207,7 @@ def _shown(doors: Doors, made: Made, bundle: Bundle, *, warnings: tuple[str, ...
         "calibrated on": f"{found['rows_calibration']:,} rows of {_spelled(split.calibration)}: {curve}",
         "left out": f"{len(split.left_out)} dates whose label windows reach into a later part",
         "tested on": f"{found['rows_test']:,} rows of {_spelled(split.test)}, not learned from",
-        **_figures(found),
+        **_figures(found, made.folds),
     }
 
 
@@ -225,22 +226,35 @@ def _spelled(part: Part) -> str:
     return ", ".join(map(str, part.dates)) + customers
 
 
-def _figures(found: Mapping[str, float]) -> dict[str, str]:
+def _figures(found: Mapping[str, float], folds: Sequence[TestedFold]) -> dict[str, str]:
     if "auc_test" in found:
         return {
             "AUC": f"{found['auc_test']:.4f} (95 % {found['auc_test_low']:.4f} to {found['auc_test_high']:.4f})",
             "average precision": f"{found['average_precision_test']:.4f} (base rate {found['base_rate_test']:.4f})",
-            "cross-validation": _over_folds(found, "auc", "AUC"),
+            "cross-validation": _over_folds(found, folds, name="auc"),
         }
     return {
         "RMSE": f"{found['rmse_test']:.4g} (95 % {found['rmse_test_low']:.4g} to {found['rmse_test_high']:.4g})",
         "MAE, R²": f"{found['mae_test']:.4g}, {found['r2_test']:.4f} (mean label {found['mean_test']:.4g})",
-        "cross-validation": _over_folds(found, "rmse", "RMSE"),
+        "cross-validation": _over_folds(found, folds, name="rmse"),
     }
 
 
-def _over_folds(found: Mapping[str, float], name: str, title: str) -> str:
+def _over_folds(found: Mapping[str, float], folds: Sequence[TestedFold], *, name: str) -> str:
+    """Returns the mean over the folds that have a figure, of how many, and why the others have none."""
+    failures = {
+        f"fold {number}": fold.found for number, fold in enumerate(folds, start=1) if isinstance(fold.found, str)
+    }
+    without = f"; no figure for {_first_of(failures)}" if failures else ""
     if "cv_folds" not in found:
-        return "no fold"
+        return f"0 of {len(folds)} folds{without}" if folds else "no fold"
     spread = f" ± {found[f'cv_{name}_std']:.4f} (standard deviation)" if f"cv_{name}_std" in found else ""
-    return f"{title} {found[f'cv_{name}_mean']:.4f}{spread} over {found['cv_folds']} folds, {found['cv_rows']:,} rows"
+    counted = f"{found['cv_folds']} of {len(folds)}" if failures else f"{found['cv_folds']}"
+    mean = f"{name.upper()} {found[f'cv_{name}_mean']:.4f}{spread}"
+    return f"{mean} over {counted} folds, {found['cv_rows']:,} rows{without}"
+
+
+def _first_of(failures: Mapping[str, str]) -> str:
+    told = [f"{name} ({reason})" for name, reason in failures.items()]
+    more = [f"{len(told) - _TOLD_FAILURES} more (see the training report)"] if len(told) > _TOLD_FAILURES else []
+    return ", ".join(told[:_TOLD_FAILURES] + more)

@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from churn.reports import stylesheet
-from churn.reports.training import Fold, Part, TrainingReport, training_page
+from churn.reports.parts import Fold, Part
+from churn.reports.training import TrainingReport, training_page
 from tests.reports.trained import classified, regressed
 
 _HOSTILE = "</title><script>alert('x')</script> & \"tenure\" < 30 \x00"
@@ -90,8 +91,8 @@ def test_a_hostile_name_stays_text_wherever_it_stands() -> None:
         report,
         title=_HOSTILE,
         figures={_HOSTILE: _HOSTILE},
-        parts={_HOSTILE: Part(dates=_days(1), customers=_HOSTILE)},
-        folds=tuple(dataclasses.replace(fold, name=_HOSTILE) for fold in report.folds),
+        parts={_HOSTILE: Part(dates=_days(1))},
+        folds=tuple(dataclasses.replace(fold, name=_HOSTILE, failure=_HOSTILE) for fold in report.folds),
         fold_metric=_HOSTILE,
         importance={_HOSTILE: 1.0},
         calibration_trials=trials,
@@ -195,12 +196,50 @@ def test_an_overlap_inside_a_fold_is_told_too() -> None:
 def test_parts_of_other_customers_may_share_days() -> None:
     reading = _reading(
         _split(
-            train=Part(dates=_days(0), customers="80 % of customers"),
-            test=Part(dates=_days(0), customers="20 % of customers"),
+            train=Part(dates=_days(0), buckets=tuple(range(20, 100))),
+            test=Part(dates=_days(0), buckets=tuple(range(20))),
         )
     )
     assert "overlap" not in reading
     assert "share no customer" in reading
+
+
+@pytest.mark.parametrize("buckets", [(19, *range(20, 100)), tuple(range(20)), None])
+def test_parts_that_share_a_customer_and_days_are_told_however_both_are_described(
+    buckets: tuple[int, ...] | None,
+) -> None:
+    test = Part(dates=_days(0), buckets=tuple(range(20)))
+    reading = _reading(_split(train=Part(dates=_days(0), buckets=buckets), test=test))
+    assert "overlap between train and test" in reading
+    assert "share no customer" not in reading
+
+
+def test_parts_without_dates_are_told_where_they_share_customers() -> None:
+    shared = Part(dates=(), buckets=(1, 2, 3))
+    assert "customers may be shared between train and test" in _reading(_split(train=shared, test=shared))
+    assert "own customers" in _reading(_split(train=shared, test=Part(dates=(), buckets=(4,))))
+
+
+def test_a_fold_without_a_figure_is_counted_and_its_reason_stands_in_the_table() -> None:
+    report = classified()
+    failed = dataclasses.replace(
+        report.folds[1], figure=None, interval=None, n=None, failure="0 of 21 rows are positive"
+    )
+    section = _sections(_parsed(dataclasses.replace(report, folds=(report.folds[0], failed, *report.folds[2:]))))[
+        "AUC by cross-validation fold"
+    ]
+    assert "over 4 of 5 folds; the table says why 1 could not be judged" in (section.findtext("p") or "")
+    header, _, second, *_ = _cells(section)
+    assert header[-1] == "Why there is no figure"
+    assert second == ["fold 2", "", "", "", "", "0 of 21 rows are positive"]
+
+
+def test_folds_that_all_failed_leave_a_table_of_reasons() -> None:
+    failed = Fold(name="fold 1", train=Part(dates=_days(0)), test=Part(dates=_days(40)), failure="one class")
+    section = _sections(_parsed(dataclasses.replace(classified(), folds=(failed,))))["AUC by cross-validation fold"]
+    assert "None of 1 fold could be judged" in (section.findtext("p") or "")
+    assert section.find("svg") is None
+    assert _cells(section)[1][-1] == "one class"
 
 
 def test_folds_without_figures_are_drawn_on_the_timeline_alone() -> None:

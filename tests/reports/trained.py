@@ -8,7 +8,8 @@ import numpy as np
 from scipy.special import expit
 
 from churn.promotion import curves
-from churn.reports.training import CalibrationTrial, Fold, Part, TrainingReport
+from churn.reports.parts import Fold, Part
+from churn.reports.training import CalibrationTrial, TrainingReport
 
 FEATURES = (
     "tenure_days",
@@ -102,9 +103,9 @@ def regressed(n: int = 4000) -> TrainingReport:
         figures={"RMSE": f"80.21 EUR, n = {n:,}"},
         horizon_days=0,
         parts={
-            "train": Part(dates=(), customers="60 % of customers", n_rows=2400),
-            "calibration": Part(dates=(), customers="20 % of customers", n_rows=800),
-            "test": Part(dates=(), customers="20 % of customers", n_rows=800),
+            "train": Part(dates=(), buckets=tuple(range(40, 100)), n_rows=2400),
+            "calibration": Part(dates=(), buckets=tuple(range(20, 40)), n_rows=800),
+            "test": Part(dates=(), buckets=tuple(range(20)), n_rows=800),
         },
         fold_metric="RMSE (EUR)",
         predicted_against_observed=curves.predicted_against_observed(observed, predicted),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -257,3 +258,16 @@ def test_without_a_validation_all_trees_are_grown(lake: Path) -> None:
     assert "cv_folds" not in metrics
     assert "60 as set" in ran.out
     assert "no fold" in ran.out
+
+
+def test_folds_that_could_not_be_judged_are_counted_with_their_reasons(lake: Path) -> None:
+    hashed = ("split=by_hash", "stage.dates=2025-07-11", "split.folds=70", "model.num_iterations=5")
+    ran = done(*TRAIN, *hashed, root=lake)
+    judged = int(bundle(lake, 2).metrics["cv_folds"])
+    assert 0 < judged < 70
+    assert f" over {judged} of 70 folds, " in ran.out
+    assert re.search(r"no figure for fold \d+ \([01] of \d+ rows are positive\), fold \d+", ran.out)
+    assert (f"{70 - judged - 3} more (see the training report)" in ran.out) is (judged < 67)
+    pages = [path.read_text() for path in (lake / "mlflow").rglob("training.html")]
+    told = f"over {judged} of 70 folds; the table says why {70 - judged} could not be judged"
+    assert [told in page for page in pages].count(True) == 1
