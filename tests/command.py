@@ -14,7 +14,7 @@ from churn.__main__ import main
 SMALL = ("stage.business.customers=1500", "stage.business.seed=7")
 RAW_DAYS = "2025-01-01..2025-08-20"
 TRAINED = "2025-08-10"
-FAST = ("model.num_iterations=60", "resources.chunk_rows=400")
+FAST = ("model.num_iterations=60", "resources.chunk_rows=1000")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class Runs:
         return int(self._line())
 
     def seconds_undisturbed(self) -> float:
-        self.start(400)
+        self.start(1000)
         start = time.perf_counter()
         assert self.ended() == 0
         return time.perf_counter() - start
@@ -102,7 +102,7 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_run_completes_them(
     lake: Path, stage: str, kind: str, seed: int
 ) -> None:
     if stage == "score":
-        done("stage=features", f"date={NIGHTS}", "resources.chunk_rows=400", root=lake)
+        done("stage=features", f"date={NIGHTS}", "resources.chunk_rows=1000", root=lake)
     forget(lake, kind)
     chance, killed = random.Random(seed), 0
     with Runs(lake, stage) as runs:
@@ -112,7 +112,7 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_run_completes_them(
             if turn % 3 == 0:
                 forget(lake, kind)
             # Another chunk size makes every partition stale, so that the kill falls on a replacement.
-            process = runs.start(400 + turn % 2)
+            process = runs.start(1000 + turn % 2)
             time.sleep(chance.uniform(0, longest))
             with contextlib.suppress(ProcessLookupError):  # it was faster
                 os.kill(process, signal.SIGKILL)
@@ -120,6 +120,6 @@ def test_a_killed_run_leaves_whole_partitions_and_the_next_run_completes_them(
             check_whole(Lake(lake), kind)
             check_whole(Lake(lake), "tables")
     assert killed >= KILLS // 2
-    done(f"stage={stage}", f"date={NIGHTS}", "resources.chunk_rows=400", root=lake)
+    done(f"stage={stage}", f"date={NIGHTS}", "resources.chunk_rows=1000", root=lake)
     assert published(lake, kind, "tables") == expected
     assert not list(lake.rglob(".staging*"))

@@ -13,7 +13,7 @@ from churn.stores.registry import Registry
 from tests.command import churn, done, published
 
 NIGHTLY = "stage=nightly"
-CHUNKS = "resources.chunk_rows=400"  # as the features of `lake` were made, which would be stale otherwise
+CHUNKS = "resources.chunk_rows=1000"  # as the features of `lake` were made, which would be stale otherwise
 EASY = ("stage.gates.champion.kind=non_inferior", "+stage.gates.champion.margin=0.4")
 
 

@@ -361,7 +361,7 @@ def test_four_trials_that_start_at_once_on_an_empty_registry_do_not_hinder_each_
     root = Path(shutil.copytree(taken, tmp_path / "lake"))
     assert not (root / "mlflow").exists()
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
-    settings = (f"date={TRAINED}", "resources.chunk_rows=400", "model.num_iterations=5", "model.num_leaves=4,1,8,4")
+    settings = (f"date={TRAINED}", "resources.chunk_rows=1000", "model.num_iterations=5", "model.num_leaves=4,1,8,4")
     ran = command("-m", *launcher, "stage=train", *settings, root=root)
     assert ran.code == ExitCode.SETTINGS, ran.err  # LightGBM refuses one leaf
     assert "4 trials, 3 finished, 1 failed" in ran.out
