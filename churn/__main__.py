@@ -267,8 +267,12 @@ def _explained(error: Exception) -> SettingsError:
     if "specify 'stage'" in first:
         return SettingsError(where="command line", found="no stage", action=did_you_mean("", options("stage")))
     if first.startswith("Could not override"):
-        key = first.split("'")[1]
-        return SettingsError(where="command line", found=f"unknown key {key!r}", action=did_you_mean(key, _keys()))
+        key, known = first.split("'")[1], _keys()
+        steps = key.split(".")
+        inside = any(".".join(steps[:count]) in known for count in range(1, len(steps) + 1))
+        # a mapping that stands empty in YAML (or null) takes new entries, and Hydra wants a plus before each
+        action = f"entries of a mapping are new: write +{key}=…" if inside else did_you_mean(key, known)
+        return SettingsError(where="command line", found=f"unknown key {key!r}", action=action)
     return SettingsError(where="command line", found=first, action="python -m churn --help shows how it is written")
 
 
@@ -294,7 +298,7 @@ def _keys() -> list[str]:
 
 
 def _dotted(node: object, prefix: str) -> list[str]:
-    if not isinstance(node, dict):
+    if not isinstance(node, dict) or not node:
         return [prefix]
     return [key for name, child in node.items() for key in _dotted(child, f"{prefix}.{name}" if prefix else str(name))]
 

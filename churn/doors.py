@@ -7,6 +7,7 @@ and a source that lists folders needs no DuckDB.
 from __future__ import annotations
 
 import logging
+import shlex
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -166,8 +167,10 @@ class Doors:
             raise DataError(where=f"raw {self.dataset.name}", found=found, action=action)
 
     def command(self, stage: str, day: date) -> str:
-        """Returns the command that a person types to run a stage for this dataset at a date."""
-        return f"python -m churn stage={stage} dataset={self.settings.dataset.name} date={day}"
+        """Returns the command that a person types to run a stage for this dataset at a date, under this root."""
+        root = self.settings.root
+        under = "" if root == Path("lake").absolute() else f" root={shlex.quote(str(root))}"
+        return f"python -m churn stage={stage} dataset={self.settings.dataset.name} date={day}{under}"
 
     def partition(self, kind: str, day: date | None = None) -> Partition:
         """Returns the name of this dataset's partition of a kind at a date."""

@@ -163,5 +163,6 @@ def no_night(settings: Settings, found: Nights) -> Outcome:
     """Returns the outcome of a run whose `date=` means no night."""
     what = "was missed" if settings.date == AUTO else "is stale"
     within = f" in the last {settings.catch_up_days} days" if found.too_old else ""
-    headline = f"{settings.stage.name} {settings.dataset.name}: nothing to do, no night {what}{within}"
+    before = ", of those before it was stopped" if found.stopped else ""
+    headline = f"{settings.stage.name} {settings.dataset.name}: nothing to do, no night {what}{within}{before}"
     return found.told(Outcome(headline=headline))

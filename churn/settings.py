@@ -368,7 +368,7 @@ def _explained(error: ValidationError, raw: Mapping[str, Any], files: Mapping[st
     if unknown:
         found, action = f"unknown key {key!r}", did_you_mean(key, _beside(key, raw, faults))
     elif "missing" in fault["type"]:
-        found, action = f"{key!r} is missing", f"add it there, or on the command line: {key}=…"
+        found, action = f"{key!r} is missing", f"add it there, or on the command line: +{key}=…"
     else:
         found, action = f"{key}={fault.get('input')!r}: {fault['msg'].lower()}", f"set {key} to a value of that kind"
     return SettingsError(where=file, found=found, action=action)

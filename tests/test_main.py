@@ -94,6 +94,12 @@ def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
         (["stage=score", "date=2026-01-05", "model.seed"], "model.seed", ""),
         (["date=2026-01-05"], "no stage", "there are: demo, drift"),
         (["stage=train", "date=2026-01-01..2026-01-31"], "31 dates", "name one date"),
+        (["stage=train", "date=2026-01-05", "model.monotone_constraints.x=increasing"], "unknown key", "write +model."),
+        (
+            ["stage=train", "date=2026-01-05", "split.shares={test: 9}"],
+            "calibration' is missing",
+            "line: +split.shares",
+        ),
         (["stage=train", "date=2026-01-05", "split.kind=random"], "conf/split/by_time.yaml", "split"),
         (["stage=promote", "date=2026-01-05", "stage.gates.auc_floor.kind=roc"], "stage.gates.auc_floor", "auc_floor"),
         (["stage=promote", "date=2026-01-05", "stage.version=0"], "stage.version=0", "greater"),

@@ -62,7 +62,8 @@ def _night_or_error(settings: Settings, day: date, *, scored: bool) -> Outcome |
     try:
         return _night(settings, day, scored=scored)
     except ChurnError as error:
-        log.error("night %s: %s", day, error, exc_info=True)
+        log.error("night %s: %s", day, error)  # noqa: TRY400 - it is told, and no bug
+        log.debug("night %s stopped", day, exc_info=True)
         return error
 
 

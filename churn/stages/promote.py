@@ -7,6 +7,7 @@ before the alias moves, whatever it is.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -83,15 +84,20 @@ def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
     if champion is None:
         return test
     learned = [Part.from_json(champion.bundle.lineage["parts"][name]) for name in ("train", "calibration")]
-    if any(part.overlaps(test, horizon_days=challenger.horizon_days) for part in learned):
-        found = f"the champion (version {champion.version}) learned labels of the test dates {_spelled(test)}"
-        action = f"train the challenger so that it tests at least {challenger.horizon_days} days after those"
-        raise DataError(where="promote", found=found, action=action)
+    known = [day for day in test.dates if _knows(learned, Part(dates=(day,), buckets=test.buckets), challenger)]
+    if known:
+        found = f"the champion (version {champion.version}) learned labels of the test dates "
+        after = (
+            f"split=by_time, so that it tests at least {challenger.horizon_days} days after what the champion learned"
+        )
+        raise DataError(
+            where="promote", found=found + ", ".join(map(str, known)), action=f"train the challenger {after}"
+        )
     return test
 
 
-def _spelled(part: Part) -> str:
-    return ", ".join(map(str, part.dates))
+def _knows(learned: Sequence[Part], test: Part, challenger: Bundle) -> bool:
+    return any(part.overlaps(test, horizon_days=challenger.horizon_days) for part in learned)
 
 
 def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:

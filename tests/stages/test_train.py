@@ -237,7 +237,7 @@ def test_a_challenger_of_other_customers_is_compared_and_one_that_the_champion_k
     done(*TRAIN, *hashed, root=lake)
     ran = churn("stage=promote", f"date={TRAINED}", root=lake)  # the champion learned of all customers by time
     assert ran.code == 3
-    assert "the champion (version 1) learned labels of the test dates 2025-05-11, 2025-06-11, 2025-07-11" in ran.err
+    assert "the champion (version 1) learned labels of the test dates 2025-05-11, 2025-06-11\n" in ran.err
 
 
 def test_a_weight_of_label_1_beside_a_calibration_is_told(lake: Path) -> None:
