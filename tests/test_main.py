@@ -97,7 +97,7 @@ def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
         (["stage=train", "date=2026-01-05", "model.monotone_constraints.x=increasing"], "unknown key", "write +model."),
         (
             ["stage=train", "date=2026-01-05", "split.shares={test: 9}"],
-            "calibration' is missing",
+            "'split.shares.validation' is missing",
             "line: +split.shares",
         ),
         (["stage=train", "date=2026-01-05", "split.kind=random"], "conf/split/by_time.yaml", "split"),
