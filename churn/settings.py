@@ -110,11 +110,32 @@ class TrainStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteStage:
-    """Settings of `stage=promote`: which version, held against which gates."""
+    """Settings of `stage=promote`: which version, held against which gates, and a person's word where one is needed."""
 
     name: Literal["promote"]
     version: Positive | None
+    needs_approval: bool
+    approve: bool
+    shadow_nights: Annotated[int, Field(ge=0)]
+    reason: Annotated[str, Field(max_length=1000)] | None
     gates: dict[str, Annotated[Gate, Field(discriminator="kind")]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackStage:
+    """Settings of `stage=rollback`: which version is to reign again, and why."""
+
+    name: Literal["rollback"]
+    version: Positive | None
+    reason: Annotated[str, Field(max_length=1000)] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryStage:
+    """Settings of `stage=history`."""
+
+    name: Literal["history"]
+    last: Positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +216,8 @@ Stage = (
     | FeaturesStage
     | TrainStage
     | PromoteStage
+    | RollbackStage
+    | HistoryStage
     | ScoreStage
     | DriftStage
     | NightlyStage
@@ -204,7 +227,7 @@ Stage = (
     | PruneStage
     | StatusStage
 )
-_WITHOUT_DATE = (DemoStage, PruneStage, StatusStage)
+_WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, StatusStage)
 _NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
 AUTO, STALE = "auto", "stale"
 """Words for dates that the lake knows: the missed nights, and those whose inputs changed."""
@@ -216,7 +239,7 @@ _SECRETS_STAND = (
     "leave it out, and set in the environment: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for an MLflow "
     "server, PGUSER and PGPASSWORD for PostgreSQL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3"
 )
-_ONE_DATE = (TrainStage, PromoteStage, LeakcheckStage)
+_ONE_DATE = (TrainStage, PromoteStage, RollbackStage, LeakcheckStage)
 
 
 @dataclass(frozen=True, kw_only=True)
