@@ -155,7 +155,7 @@ def test_before_anything_was_registered_all_answers_are_none_and_no_database_is_
     with pytest.raises(SettingsError, match="no version 1") as caught:
         registry.bundle_files(1)
     assert caught.value.action == "there are: none"
-    assert not list(tmp_path.rglob("*.db"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_four_processes_that_create_the_database_at_once_all_register(folder: Path) -> None:
@@ -392,7 +392,7 @@ def test_artifacts_stand_at_an_absolute_place_wherever_the_command_was_run(
     assert opened(folder, model="relative").bundle_files(1) == FILES
     locations = stored(folder, "select name, artifact_location from experiments where name <> 'Default' order by name")
     assert locations == [(name, (folder / "artifacts").as_uri()) for name in ("churn", "relative")]
-    assert not list(tmp_path.rglob("*.db"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_plain_mlflow_loads_the_model_and_predicts_the_same(
