@@ -18,7 +18,8 @@ from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
 from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, Table
-from churn.settings import DriftStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import DriftStage
 from churn.stores.lake import Manifest, Partition, fingerprint
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from churn.doors import Doors
 from churn.errors import ExitCode
 from churn.raw_days import in_lake
 from churn.reports.outcome import Outcome, Table
-from churn.settings import LeakcheckStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import LeakcheckStage
 from churn.stages import features, train
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from churn.errors import DataError, ExitCode
 from churn.nights import FEATURE_CODE, SCORE_CODE
 from churn.raw_days import in_lake
 from churn.reports.outcome import Outcome, Table
-from churn.settings import LineageStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import LineageStage
 from churn.stages import features as features_stage
 from churn.stages import score as score_stage
 from churn.stores.lake import VERSIONS, Lake, Manifest, Partition

@@ -11,7 +11,8 @@ from churn.champion import version_of
 from churn.doors import Doors
 from churn.errors import SettingsError
 from churn.reports.outcome import Outcome, Table
-from churn.settings import PruneStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import PruneStage
 from churn.stores.lake import Manifest
 
 log = logging.getLogger(__name__)

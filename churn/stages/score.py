@@ -15,7 +15,8 @@ from churn.champion import Champion, champion_of, require_champion, scored_by
 from churn.doors import Doors
 from churn.nights import SCORE_CODE, nights, no_night
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import STALE, ScoreStage, Settings
+from churn.settings import STALE, Settings
+from churn.settings.stages import ScoreStage
 from churn.stores.lake import Manifest
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from churn.doors import Doors
 from churn.errors import DataError, SettingsError
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import Settings, SimulateStage
+from churn.settings import Settings
+from churn.settings.stages import SimulateStage
 from churn.stores.lake import Lake, Partition, fingerprint
 
 if TYPE_CHECKING:

@@ -8,31 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date as Day  # noqa: N812 - `date` is a field here
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import unquote
+from typing import Annotated, Any, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from churn.dates import parse_dates, parse_day
-from churn.drift.limits import DriftLimits
-from churn.errors import SettingsError, did_you_mean
+from churn.errors import SettingsError
 from churn.features.day import IntakeLimits
-from churn.promotion.gates import Gate
-from churn.promotion.suspicion import LeakLimits
-from churn.simulation.business import Business
+from churn.settings.mistakes import explained
+from churn.settings.secrets import check_addresses
+from churn.settings.stages import NIGHTS, ONE_DATE, WITHOUT_DATE, DemoStage, Positive, Stage, TrainStage
 from churn.stores.sources import Source
 from churn.training.model import ModelSettings
 from churn.training.split import SplitPlan
 
-SQL = Path(__file__).parent.parent / "sql"
+SQL = Path(__file__).parents[2] / "sql"
 
-Positive = Annotated[int, Field(ge=1)]
 S = TypeVar("S")
 
 
@@ -81,142 +77,8 @@ class DatasetSettings:
     tables: dict[str, Annotated[Source, Field(discriminator="kind")]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SimulateStage:
-    """Settings of `stage=simulate`."""
-
-    name: Literal["simulate"]
-    business: Business
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeaturesStage:
-    """Settings of `stage=features`."""
-
-    name: Literal["features"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainStage:
-    """Settings of `stage=train`: which dates it reads, and how scores become probabilities."""
-
-    name: Literal["train"]
-    run_name: str
-    every: str
-    at_most: Positive
-    dates: str | None
-    calibration: Literal["auto", "none", "platt", "isotonic"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteStage:
-    """Settings of `stage=promote`: which version, held against which gates."""
-
-    name: Literal["promote"]
-    version: Positive | None
-    gates: dict[str, Annotated[Gate, Field(discriminator="kind")]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreStage:
-    """Settings of `stage=score`: today's champion, that of each night, or the version that scored it before."""
-
-    name: Literal["score"]
-    model: Literal["current", "as_of", "same"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriftStage:
-    """Settings of `stage=drift`: what counts as drift."""
-
-    name: Literal["drift"]
-    limits: DriftLimits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NightlyStage:
-    """Settings of `stage=nightly`: those of its three parts."""
-
-    name: Literal["nightly"]
-    features: FeaturesStage
-    score: ScoreStage
-    drift: DriftStage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoStage:
-    """Settings of `stage=demo`: the raw days to simulate, the night to score, those of its parts."""
-
-    name: Literal["demo"]
-    raw_days: str
-    night: str
-    simulate: SimulateStage
-    train: TrainStage
-    promote: PromoteStage
-    nightly: NightlyStage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeakcheckStage:
-    """Settings of `stage=leakcheck`: the training table, the trees of a model, and when something is suspicious."""
-
-    name: Literal["leakcheck"]
-    train: TrainStage
-    num_iterations: Positive
-    limits: LeakLimits
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineageStage:
-    """Settings of `stage=lineage`: whether to make the night again and compare the bytes."""
-
-    name: Literal["lineage"]
-    rebuild: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PruneStage:
-    """Settings of `stage=prune`: whether to say only what may go."""
-
-    name: Literal["prune"]
-    dry_run: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusStage:
-    """Settings of `stage=status`."""
-
-    name: Literal["status"]
-    last: Positive
-
-
-Stage = (
-    SimulateStage
-    | FeaturesStage
-    | TrainStage
-    | PromoteStage
-    | ScoreStage
-    | DriftStage
-    | NightlyStage
-    | DemoStage
-    | LeakcheckStage
-    | LineageStage
-    | PruneStage
-    | StatusStage
-)
-_WITHOUT_DATE = (DemoStage, PruneStage, StatusStage)
-_NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
 AUTO, STALE = "auto", "stale"
 """Words for dates that the lake knows: the missed nights, and those whose inputs changed."""
-# A secret may hold a slash, as Amazon's do; a colon before anything but a port shows that one has begun.
-_USER = re.compile(r"[^/?#]*@|[^/?#\[]*:(?!\d*(?:[/?#]|$)).*@")
-_PARAMETER = re.compile(r"[?&;#]([^=&;#/?]+)=")
-_SECRET = re.compile("pass|pwd|secret|token|key|credential|^sig|signature", re.IGNORECASE)
-_SECRETS_STAND = (
-    "leave it out, and set in the environment: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for an MLflow "
-    "server, PGUSER and PGPASSWORD for PostgreSQL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3"
-)
-_ONE_DATE = (TrainStage, PromoteStage, LeakcheckStage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,11 +141,11 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
             cannot take, or a sweep that could not tell which of its trials is better.
     """
     plain = dict(raw) | {"date": None if raw.get("date") is None else str(raw["date"])}
-    _check_addresses(plain)
+    check_addresses(plain)
     try:
         settings = TypeAdapter(Settings).validate_json(json.dumps(plain))
     except ValidationError as error:
-        raise _explained(error, plain, files) from error
+        raise explained(error, plain, files) from error
     _check_dates(settings)
     _check_sweep(settings)
     _check_root(settings.root)
@@ -311,26 +173,6 @@ def _from_root(text: str, root: Path) -> str:
     return str(Path("<root>") / path.relative_to(root)) if path.is_relative_to(root) else text
 
 
-def _check_addresses(node: object, where: str = "") -> None:
-    """Refuses an address with a secret, before an error could repeat it."""
-    if isinstance(node, Mapping):
-        for key, child in node.items():
-            _check_addresses(child, f"{where}.{key}".lstrip("."))
-    elif isinstance(node, list | tuple):
-        for child in node:
-            _check_addresses(child, where)
-    elif isinstance(node, str) and "://" in node:
-        _check_address(node.partition("://")[2], where)
-
-
-def _check_address(address: str, where: str) -> None:
-    names = [unquote(name) for name in _PARAMETER.findall(address)]
-    secret = next((name for name in names if _SECRET.search(name)), None)
-    if _USER.match(address) or secret:
-        found = f"the parameter {secret}" if secret else "a user or password"
-        raise SettingsError(where=where, found=f"{found} in the address", action=_SECRETS_STAND)
-
-
 def _check_dates(settings: Settings) -> None:
     stage = settings.stage
     if isinstance(stage, DemoStage):
@@ -338,9 +180,9 @@ def _check_dates(settings: Settings) -> None:
         parse_day(stage.night)
     if isinstance(stage, TrainStage) and stage.dates is not None:
         parse_dates(stage.dates)
-    if isinstance(stage, _ONE_DATE):
+    if isinstance(stage, ONE_DATE):
         _ = settings.day if settings.date is not None else None
-    elif not isinstance(stage, _WITHOUT_DATE) and not (isinstance(stage, _NIGHTS) and settings.date in {AUTO, STALE}):
+    elif not isinstance(stage, WITHOUT_DATE) and not (isinstance(stage, NIGHTS) and settings.date in {AUTO, STALE}):
         _ = settings.dates
 
 
@@ -357,40 +199,3 @@ def _check_root(root: Path) -> None:
             "choose a folder without %, ?, #, *, [ and =, which mean something else in globs, partitions and addresses"
         )
         raise SettingsError(where="root", found=f"{' '.join(strange)} in {root}", action=action)
-
-
-def _explained(error: ValidationError, raw: Mapping[str, Any], files: Mapping[str, str]) -> SettingsError:
-    faults = {".".join(_keys(fault["loc"], raw)): fault for fault in error.errors(include_url=False)}
-    unknown = [key for key, fault in faults.items() if fault["type"] == "unexpected_keyword_argument"]
-    key = unknown[0] if unknown else next(iter(faults))
-    fault = faults[key]
-    file = files.get(key.partition(".")[0], "conf/config.yaml")
-    if unknown:
-        found, action = f"unknown key {key!r}", did_you_mean(key, _beside(key, raw, faults))
-    elif "missing" in fault["type"]:
-        found, action = f"{key!r} is missing", f"add it there, or on the command line: +{key}=…"
-    else:
-        found, action = f"{key}={fault.get('input')!r}: {fault['msg'].lower()}", f"set {key} to a value of that kind"
-    return SettingsError(where=file, found=found, action=action)
-
-
-def _keys(location: tuple[int | str, ...], raw: Mapping[str, Any]) -> list[str]:
-    # pydantic names the chosen member of a union as a step of its own, which is no key of the YAML
-    keys: list[str] = []
-    node: Any = raw
-    for step in map(str, location):
-        inside = isinstance(node, Mapping) and step in node
-        if inside or step == location[-1]:
-            keys.append(step)
-        node = node[step] if inside else node
-    return keys
-
-
-def _beside(key: str, raw: Mapping[str, Any], faults: Mapping[str, object]) -> list[str]:
-    *parents, _ = key.split(".")
-    node: Any = raw
-    for parent in parents:
-        node = node[parent]
-    present = [".".join([*parents, name]) for name in node]
-    missing = [other for other in faults if other.split(".")[:-1] == parents]
-    return [name for name in {*present, *missing} if name != key]
