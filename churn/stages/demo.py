@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from churn.labelled import Labelled
-    from churn.stores.lake import Manifest
+    from churn.stores.partition import Manifest
     from churn.training.bundle import Bundle
 
 

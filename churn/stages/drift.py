@@ -20,7 +20,7 @@ from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.stages import DriftStage
-from churn.stores.lake import Manifest, Partition, fingerprint
+from churn.stores.partition import Manifest, Partition, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl

@@ -17,7 +17,7 @@ from churn.nights import SCORE_CODE, nights, no_night
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import STALE, Settings
 from churn.settings.stages import ScoreStage
-from churn.stores.lake import Manifest
+from churn.stores.partition import Manifest
 
 if TYPE_CHECKING:
     from churn.stores.lake import Staging

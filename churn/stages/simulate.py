@@ -12,7 +12,8 @@ from churn.errors import DataError, SettingsError
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
 from churn.settings.stages import SimulateStage
-from churn.stores.lake import Lake, Partition, fingerprint
+from churn.stores.lake import Lake
+from churn.stores.partition import Partition, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl

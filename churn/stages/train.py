@@ -26,7 +26,7 @@ from churn.reports.outcome import Outcome, Trial
 from churn.settings import Settings, composed
 from churn.settings.stages import TrainStage
 from churn.stages import features
-from churn.stores.lake import fingerprint
+from churn.stores.partition import fingerprint
 
 if TYPE_CHECKING:
     from churn.candidate import Made, Parts, TestedFold
