@@ -26,7 +26,7 @@ from churn.promotion.stability import moves
 from churn.promotion.suspicion import Leaks
 from churn.promotion.verdict import Verdict
 from churn.reports.case import CaseFile, Compared, Curves, case_page
-from churn.settings import PromoteStage
+from churn.settings.stages import PromoteStage
 from churn.stores.parquet import read_table
 from churn.training.bundle import Bundle
 from churn.training.split import Part
@@ -119,5 +119,3 @@ def _slices(doors: Doors, evidence: Evidence) -> tuple[Slice, ...]:
     gates = doors.settings.stage_as(PromoteStage).gates.values()
     wanted = [gate.minimum_n for gate in gates if isinstance(gate, WeakSlices)]
     return weak_slices(evidence, minimum_n=wanted[0]) if wanted else ()
-
-

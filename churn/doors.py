@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from churn.errors import DataError, SettingsError
 from churn.settings import SQL, Settings
-from churn.stores.lake import Lake, Partition
+from churn.stores.lake import Lake
+from churn.stores.partition import Partition
 
 if TYPE_CHECKING:
     from churn.datasets.dataset import Dataset

@@ -20,8 +20,8 @@ from churn.dates import first_gap
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.raw_days import RawDays, in_lake, require_unchanged, require_whole
-from churn.stores.lake import fingerprint
 from churn.stores.parquet import read_table
+from churn.stores.partition import fingerprint
 from churn.training.hashing import Ints, buckets
 from churn.training.split import BUCKETS, Part
 

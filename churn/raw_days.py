@@ -23,7 +23,8 @@ from churn.doors import Doors
 from churn.errors import DataError, TryAgainError
 from churn.features.day import Tally, day_faults
 from churn.raw_partition import NO_ROW, accept, carry, files_lost, publish, tallies_of
-from churn.stores.lake import Manifest, disk_errors, fingerprint
+from churn.stores.disk import disk_errors
+from churn.stores.partition import Manifest, fingerprint
 
 log = logging.getLogger(__name__)
 _DAYS_AT_ONCE = 92

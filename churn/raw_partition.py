@@ -17,7 +17,7 @@ from typing import Any
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.features.day import Tally
-from churn.stores.lake import Manifest
+from churn.stores.partition import Manifest
 from churn.stores.sources import Source
 from churn.stores.sources.csv_text import Csv
 from churn.stores.sources.parquet import Parquet

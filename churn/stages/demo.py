@@ -10,7 +10,8 @@ from churn.dates import parse_day
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode
 from churn.reports.outcome import Outcome
-from churn.settings import DemoStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import DemoStage
 from churn.stages import nightly, promote, simulate, train
 from churn.training.split import Part
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from churn.labelled import Labelled
-    from churn.stores.lake import Manifest
+    from churn.stores.partition import Manifest
     from churn.training.bundle import Bundle
 
 

@@ -18,8 +18,9 @@ from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
 from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, Table
-from churn.settings import DriftStage, Settings
-from churn.stores.lake import Manifest, Partition, fingerprint
+from churn.settings import Settings
+from churn.settings.stages import DriftStage
+from churn.stores.partition import Manifest, Partition, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl

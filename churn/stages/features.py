@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from churn.stores.lake import Manifest, Staging
+    from churn.stores.lake import Staging
+    from churn.stores.partition import Manifest
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from itertools import zip_longest
 from churn.champion import reign_to_note
 from churn.doors import Doors
 from churn.reports.outcome import Outcome, Table
-from churn.settings import HistoryStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import HistoryStage
 from churn.stores.decisions import Recorded
 from churn.stores.registry import Reign
 

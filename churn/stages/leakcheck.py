@@ -11,9 +11,10 @@ from churn.doors import Doors
 from churn.errors import ExitCode
 from churn.raw_days import in_lake
 from churn.reports.outcome import Outcome, Table
-from churn.settings import LeakcheckStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import LeakcheckStage
 from churn.stages import features, train
-from churn.stores.lake import fingerprint
+from churn.stores.partition import fingerprint
 
 if TYPE_CHECKING:
     from churn.promotion.suspicion import Leaks, Suspicion

@@ -13,10 +13,12 @@ from churn.errors import DataError, ExitCode
 from churn.nights import FEATURE_CODE, SCORE_CODE
 from churn.raw_days import in_lake
 from churn.reports.outcome import Outcome, Table
-from churn.settings import LineageStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import LineageStage
 from churn.stages import features as features_stage
 from churn.stages import score as score_stage
-from churn.stores.lake import VERSIONS, Lake, Manifest, Partition
+from churn.stores.lake import VERSIONS, Lake
+from churn.stores.partition import Manifest, Partition, read_manifest
 from churn.training.split import Part
 
 _GONE = "gone (pruned)"
@@ -52,7 +54,7 @@ def run(settings: Settings) -> Outcome:
 
 def _manifest_of(doors: Doors, partition: Partition, content: str) -> Manifest:
     folder = doors.lake.version(partition, content)
-    manifest = doors.lake.manifest_in(folder) if folder else None
+    manifest = read_manifest(folder) if folder else None
     if manifest is None:
         found = f"the content {content[:16]} that the scores were made from is gone"
         raise DataError(where=str(partition), found=found, action="it was pruned; restore it from a backup")
@@ -77,7 +79,7 @@ def _raw_days(doors: Doors, features: Manifest) -> str:
 def _sources(doors: Doors, features: Manifest) -> str:
     """Returns where the raw days came from, as it was declared when each was brought."""
     places = [doors.lake.version(partition, content) for partition, content in _tables(doors, features).items()]
-    manifests = [doors.lake.manifest_in(place) for place in places if place]
+    manifests = [read_manifest(place) for place in places if place]
     named = [found.facts.get("sources", {}) for found in manifests if found]
     return ", ".join(sorted({f"{table}: {place}" for sources in named for table, place in sources.items()}))
 

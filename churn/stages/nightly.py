@@ -15,7 +15,8 @@ from churn.doors import Doors
 from churn.errors import ChurnError, ExitCode, gravest
 from churn.nights import KINDS, nights, no_night
 from churn.reports.outcome import Outcome, Table
-from churn.settings import STALE, NightlyStage, Settings
+from churn.settings import STALE, Settings
+from churn.settings.stages import NightlyStage
 from churn.stages import drift, features, score
 
 log = logging.getLogger(__name__)

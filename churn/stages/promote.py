@@ -18,7 +18,8 @@ from churn.errors import DataError, ExitCode, SettingsError
 from churn.labelled import read_labelled
 from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Table
-from churn.settings import PromoteStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import PromoteStage
 from churn.shadow import ShadowNight, shadow_nights
 from churn.stores.decisions import Decision, Recorded
 from churn.training.split import Part

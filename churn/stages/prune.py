@@ -11,8 +11,9 @@ from churn.champion import version_of
 from churn.doors import Doors
 from churn.errors import SettingsError
 from churn.reports.outcome import Outcome, Table
-from churn.settings import PruneStage, Settings
-from churn.stores.lake import Manifest
+from churn.settings import Settings
+from churn.settings.stages import PruneStage
+from churn.stores.partition import Manifest, read_manifest
 
 log = logging.getLogger(__name__)
 _KINDS = ("tables", "features", "predictions", "drift", "quarantine")
@@ -66,7 +67,7 @@ def _versions(doors: Doors) -> dict[Path, Manifest]:
     found: dict[Path, Manifest] = {}
     for kind in _KINDS:
         for place in doors.lake.version_folders(kind, doors.settings.dataset.name):
-            manifest = doors.lake.manifest_in(place)
+            manifest = read_manifest(place)
             if manifest is not None:
                 found[place] = manifest
     return found

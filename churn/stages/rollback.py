@@ -7,7 +7,8 @@ from churn.decision import carry_out, previous, require_reason, who
 from churn.doors import Doors
 from churn.errors import SettingsError
 from churn.reports.outcome import Outcome
-from churn.settings import RollbackStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import RollbackStage
 from churn.stores.decisions import Decision
 
 

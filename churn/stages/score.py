@@ -16,10 +16,11 @@ from churn.doors import Doors
 from churn.errors import ChurnError
 from churn.nights import SCORE_CODE, nights, no_night
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import STALE, ScoreStage, Settings
+from churn.settings import STALE, Settings
+from churn.settings.stages import ScoreStage
 from churn.shadow import KIND as SHADOW
 from churn.shadow import find_shadow
-from churn.stores.lake import Manifest, Partition
+from churn.stores.partition import Manifest, Partition
 
 if TYPE_CHECKING:
     from churn.stores.lake import Staging

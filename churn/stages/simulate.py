@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from churn.doors import Doors
 from churn.errors import DataError, SettingsError
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import Settings, SimulateStage
-from churn.stores.lake import Lake, Partition, fingerprint
+from churn.settings import Settings
+from churn.settings.stages import SimulateStage
+from churn.stores.lake import Lake
+from churn.stores.partition import Partition, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl

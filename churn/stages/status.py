@@ -9,7 +9,8 @@ from churn.errors import ChurnError
 from churn.nights import changes
 from churn.raw_days import RawDays, changed_days, forgotten, in_lake, spelled_span
 from churn.reports.outcome import Outcome, Table
-from churn.settings import Settings, StatusStage
+from churn.settings import Settings
+from churn.settings.stages import StatusStage
 
 _KINDS = ("features", "predictions", "drift")
 

@@ -23,9 +23,10 @@ from churn.errors import DataError
 from churn.nights import FEATURE_CODE
 from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome, Trial
-from churn.settings import Settings, TrainStage, composed
+from churn.settings import Settings, composed
+from churn.settings.stages import TrainStage
 from churn.stages import features
-from churn.stores.lake import fingerprint
+from churn.stores.partition import fingerprint
 
 if TYPE_CHECKING:
     from churn.candidate import Made, Parts, TestedFold

@@ -33,9 +33,7 @@ def test_the_recalibrated_probabilities_are_those_of_pooling_by_hand() -> None:
     for score, rate in zip(curve.scores, curve.rates, strict=True):
         assert rate == pytest.approx(expected[score])
     assert list(curve.rates) == sorted(curve.rates)
-    np.testing.assert_allclose(
-        np.interp(list(expected), curve.scores, curve.rates), list(expected.values()), atol=1e-6
-    )
+    np.testing.assert_allclose(np.interp(list(expected), curve.scores, curve.rates), list(expected.values()), atol=1e-6)
 
 
 def test_a_list_captures_what_counting_by_hand_gives() -> None:

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from churn.errors import DataError, LockedError, TryAgainError
+from churn.stores import disk
 from churn.stores import lake as lake_module
-from churn.stores.lake import MANIFEST, Lake, Partition, fingerprint
+from churn.stores.lake import Lake
+from churn.stores.partition import MANIFEST, Partition, fingerprint, read_manifest
 
 DAY = Partition(kind="features", dataset="shop", day=date(2026, 1, 5))
 
@@ -216,7 +218,7 @@ def test_a_file_system_that_cannot_exchange_is_named(tmp_path: Path, monkeypatch
 
     lake = Lake(tmp_path)
     put(lake, "old")
-    monkeypatch.setattr(lake_module, "_exchange", refuse)
+    monkeypatch.setattr(disk, "_exchange", refuse)
     with pytest.raises(TryAgainError, match="can exchange two folders"):
         put(lake, "new")
     assert (lake.path(DAY) / "table.txt").read_text() == "old"
@@ -273,7 +275,7 @@ def test_a_replaced_content_is_kept_whole_and_found_by_its_version(tmp_path: Pat
     kept = lake.version(DAY, old.content)
     assert kept is not None
     assert everything(kept) == old_files
-    assert lake.manifest_in(kept) == old
+    assert read_manifest(kept) == old
     assert lake.version_folders("features", "shop") == (kept,)
 
 
@@ -437,7 +439,7 @@ def test_a_reader_never_sees_half_a_version(tmp_path: Path) -> None:
         while not done.is_set():
             for folder in lake.version_folders("features", "shop"):
                 seen.append(len((folder / "table.txt").read_text()))
-                assert lake.manifest_in(folder) is not None
+                assert read_manifest(folder) is not None
 
     with watched(read, done):
         for number in range(1, 40):
@@ -581,7 +583,7 @@ def test_texts_on_a_full_disk_are_to_be_tried_again_and_leave_no_half(
 
     lake, texts = Lake(tmp_path), {"a": "1"}
     with monkeypatch.context() as patch:
-        patch.setattr(lake_module, "_flush", refuse)
+        patch.setattr(lake_module, "flush", refuse)
         with pytest.raises(TryAgainError, match="No space left"):
             lake.keep_texts(texts)
     assert not lake.texts_path(fingerprint(texts)).exists()
