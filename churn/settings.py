@@ -23,8 +23,10 @@ from churn.dates import parse_dates, parse_day
 from churn.drift.limits import DriftLimits
 from churn.errors import SettingsError, did_you_mean
 from churn.features.day import IntakeLimits
+from churn.promotion.evidence import Campaign
 from churn.promotion.gates import Gate
 from churn.promotion.suspicion import LeakLimits
+from churn.promotion.verdict import OnInsufficient
 from churn.simulation.business import Business
 from churn.stores.sources import Source
 from churn.training.model import ModelSettings
@@ -110,10 +112,15 @@ class TrainStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteStage:
-    """Settings of `stage=promote`: which version, held against which gates."""
+    """Settings of `stage=promote`: which version, for which campaign, held against which gates.
+
+    `on_insufficient`: what a gate that cannot judge means, but for the floors and comparisons that decide.
+    """
 
     name: Literal["promote"]
     version: Positive | None
+    campaign: Campaign
+    on_insufficient: OnInsufficient
     gates: dict[str, Annotated[Gate, Field(discriminator="kind")]]
 
 

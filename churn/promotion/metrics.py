@@ -25,7 +25,7 @@ Booleans: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 Z95 = NormalDist().inv_cdf(0.975)
-_EPSILON = float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
 _NEWTON_STEPS = 25
 
 
@@ -130,7 +130,7 @@ def brier(labels: Vector, scores: Vector) -> Estimate:
     >>> round(brier(np.array([0, 1, 0, 1]), np.array([0.2, 0.6, 0.2, 0.6])).figure, 4)
     0.1
     """
-    positive, values = _check_probabilities(labels, scores)
+    positive, values = check_probabilities(labels, scores)
     return _mean(positive, (values - positive) ** 2)
 
 
@@ -146,8 +146,8 @@ def log_loss(labels: Vector, scores: Vector) -> Estimate:
     >>> round(log_loss(np.array([0, 1, 0, 1]), np.full(4, 0.5)).figure, 4)
     0.6931
     """
-    positive, values = _check_probabilities(labels, scores)
-    inside = np.clip(values, _EPSILON, 1 - _EPSILON)
+    positive, values = check_probabilities(labels, scores)
+    inside = np.clip(values, EPSILON, 1 - EPSILON)
     return _mean(positive, -np.log(np.where(positive, inside, 1 - inside)))
 
 
@@ -162,7 +162,7 @@ def calibration_in_the_large(labels: Vector, scores: Vector, customers: Vector |
     >>> round(calibration_in_the_large(np.array([0, 1, 0, 1]), np.full(4, 0.6)).figure, 4)
     0.1
     """
-    positive, values = _check_probabilities(labels, scores)
+    positive, values = check_probabilities(labels, scores)
     return _mean(positive, values - positive, customers)
 
 
@@ -232,7 +232,7 @@ def _fit_line(positive: Booleans, logits: Floats) -> tuple[Floats, Floats]:
     for _ in range(_NEWTON_STEPS):
         chance = expit(design @ line)
         information = design.T @ (design * (chance * (1 - chance))[:, None])
-        if not np.linalg.cond(information) < 1 / _EPSILON:
+        if not np.linalg.cond(information) < 1 / EPSILON:
             break
         step = np.linalg.solve(information, design.T @ (positive - chance))
         line = line + step
@@ -241,7 +241,15 @@ def _fit_line(positive: Booleans, logits: Floats) -> tuple[Floats, Floats]:
     raise _refusal("scores", "no finite line fits best: they separate the labels", "look for a leak of the label")
 
 
-def _check_probabilities(labels: Vector, scores: Vector) -> tuple[Booleans, Floats]:
+def check_probabilities(labels: Vector, scores: Vector) -> tuple[Booleans, Floats]:
+    """Returns the labels as booleans and the scores as floats, one a row.
+
+    Raises:
+        DataError: see `check_rows`; a score outside [0, 1].
+
+    >>> check_probabilities(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 1.0]))[1].tolist()
+    [0.1, 0.2, 0.3, 1.0]
+    """
     positive, values = check_rows(labels, scores)
     _refuse_any("scores", (values < 0) | (values > 1), "no probability (0 to 1)")
     return positive, values

@@ -7,6 +7,7 @@ before the alias moves, whatever it is.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from churn.labelled import Labelled
-    from churn.promotion.gates import Evidence
+    from churn.promotion.evidence import Cost, Evidence
     from churn.promotion.verdict import Verdict
     from churn.training.bundle import Bundle
 
 log = logging.getLogger(__name__)
+
+_TIMED_ROWS = 20_000
 
 
 def run(settings: Settings) -> Outcome:
@@ -70,7 +73,8 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
     stage, day = doors.settings.stage_as(PromoteStage), doors.day
     challenger = Bundle.from_files(doors.registry.bundle_files(version))
     rows = read_labelled(doors, _test_part(challenger, champion), known_at=day)
-    verdict = decide(stage.gates, _evidence(rows, challenger, champion, threads=doors.settings.resources.threads))
+    evidence = _evidence(doors, rows, challenger=challenger, champion=champion)
+    verdict = decide(stage.gates, evidence, on_insufficient=stage.on_insufficient)
     doors.registry.record(version, decision=_decision(doors, verdict, champion, rows=rows))
     if verdict.promote:
         doors.registry.set_champion(version, since=day)
@@ -100,15 +104,32 @@ def _knows(learned: Sequence[Part], test: Part, challenger: Bundle) -> bool:
     return any(part.overlaps(test, horizon_days=challenger.horizon_days) for part in learned)
 
 
-def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:
-    from churn.promotion.gates import Evidence
+def _evidence(doors: Doors, rows: Labelled, *, challenger: Bundle, champion: Champion | None) -> Evidence:
+    from churn.promotion.evidence import Evidence
 
+    threads = doors.settings.resources.threads
     return Evidence(
         labels=rows.labels,
         challenger=_scores(challenger, rows, threads=threads),
         champion=_scores(champion.bundle, rows, threads=threads) if champion else None,
+        campaign=doors.settings.stage_as(PromoteStage).campaign,
         customers=rows.customers,
+        task=challenger.task,
+        features=rows.features.drop(doors.dataset.key),
+        cost=_cost(challenger, rows, threads=threads),
     )
+
+
+def _cost(bundle: Bundle, rows: Labelled, *, threads: int) -> Cost:
+    from churn.promotion.evidence import Cost
+
+    scorer, some = bundle.scorer(num_threads=threads), rows.features.head(_TIMED_ROWS)
+    scorer.scores(some)  # the first call may load and compile
+    started = time.perf_counter()
+    scorer.scores(some)
+    seconds = time.perf_counter() - started
+    size = sum(len(content) for content in bundle.to_files().values())
+    return Cost(bytes=size, microseconds_per_row=1e6 * seconds / some.height)
 
 
 def _scores(bundle: Bundle, rows: Labelled, *, threads: int) -> npt.NDArray[Any]:
