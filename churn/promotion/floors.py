@@ -15,8 +15,7 @@ from churn.findings import Finding
 from churn.promotion.evidence import Evidence
 from churn.promotion.judging import TWO_SIDED_80, against_floor, require
 from churn.promotion.measures import estimates
-from churn.promotion.metrics import Estimate, auc
-from churn.promotion.ranked import AveragePrecision
+from churn.promotion.metrics import Estimate, auc, average_precision
 from churn.promotion.regressed import R2
 from churn.training.model import Task
 
@@ -62,7 +61,7 @@ class AveragePrecisionFloor:
 
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the average precision held against the floor; the base rate is that of these rows."""
-        [found] = estimates([AveragePrecision()], evidence).values()
+        found = average_precision(evidence.labels, evidence.challenger, evidence.customers)
         base = float(np.mean(evidence.labels))
         limit = base + self.minimum * (1 - base)
         return _held(self.kind, found, limit=limit, unit="average precision", evidence=evidence)

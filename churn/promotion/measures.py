@@ -17,7 +17,7 @@ from churn.errors import DataError, SettingsError
 from churn.promotion.comparison import PairedDifference, compare_auc
 from churn.promotion.delong import Floats
 from churn.promotion.evidence import Campaign, Evidence
-from churn.promotion.metrics import Z95, Estimate, Vector, auc, check_probabilities, check_rows
+from churn.promotion.metrics import Z95, Estimate, Vector, auc, average_precision, check_probabilities, check_rows
 from churn.promotion.probable import (
     Brier,
     CalibrationIntercept,
@@ -33,11 +33,13 @@ from churn.promotion.regression import check_numbers
 from churn.promotion.resampling import Figure
 from churn.training.model import Task
 
+_BY_FORMULA = {"auc": auc, "average_precision": average_precision}
+
 
 def estimates(metrics: Sequence[Metric], evidence: Evidence) -> dict[str, Estimate]:
     """Returns by `kind` how good the challenger is, each with its 95 % interval (figure ± 1.96 standard errors).
 
-    All metrics share the same replicates of customers; the AUC's interval is DeLong's.
+    All metrics share the same replicates of customers; AUC and average precision have formulas in their place.
 
     Raises:
         DataError: rows that allow no figure (see `churn.promotion.metrics.check_rows`), or a metric of another task.
@@ -50,15 +52,16 @@ def estimates(metrics: Sequence[Metric], evidence: Evidence) -> dict[str, Estima
     >>> {kind: round(found.figure, 2) for kind, found in estimates([Brier(), Lift(share=0.1)], evidence).items()}
     {'brier': 0.16, 'lift': 1.75}
     """
-    figures = [_figure(metric, evidence, evidence.challenger) for metric in metrics]
+    drawn = [metric for metric in metrics if metric.kind not in _BY_FORMULA]
+    figures = [_figure(metric, evidence, evidence.challenger) for metric in drawn]
     errors = evidence.resampling.errors(figures, evidence.owners)
     found: dict[str, Estimate] = {
-        metric.kind: _estimate(figure(np.ones(evidence.n)), error, evidence)
-        for metric, figure, error in zip(metrics, figures, errors, strict=True)
+        metric.kind: _estimate(figure(np.ones(evidence.n)), error, evidence=evidence)
+        for metric, figure, error in zip(drawn, figures, errors, strict=True)
     }
-    if "auc" in found:
-        found["auc"] = auc(evidence.labels, evidence.challenger, evidence.customers)
-    return found
+    rows = (evidence.labels, evidence.challenger, evidence.customers)
+    known = [metric for metric in metrics if metric.kind in _BY_FORMULA]
+    return {metric.kind: _BY_FORMULA[metric.kind](*rows) for metric in known} | found
 
 
 def compare(metric: Metric, evidence: Evidence) -> PairedDifference:
@@ -147,7 +150,7 @@ def _figure(metric: Metric, evidence: Evidence, scores: Vector) -> Figure:
     return metric.figure(positive.astype(np.float64), values)
 
 
-def _estimate(figure: float, error: float, evidence: Evidence) -> Estimate:
+def _estimate(figure: float, error: float, *, evidence: Evidence) -> Estimate:
     return Estimate(
         figure=figure,
         se=error,

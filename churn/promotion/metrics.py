@@ -101,11 +101,12 @@ def auc(labels: Vector, scores: Vector, customers: Vector | None = None) -> Esti
     return _estimate(positive, figure, se, interval=_logit_interval(figure, se))
 
 
-def average_precision(labels: Vector, scores: Vector) -> Estimate:
+def average_precision(labels: Vector, scores: Vector, customers: Vector | None = None) -> Estimate:
     """Returns the average precision, base rate to 1 for a model that ranks: mean precision at each positive's score.
 
     `labels` and `scores` hold one value a row; tied scores enter at once. The standard error is the infinitesimal
-    jackknife's (the derivative by each row's weight), the interval is on the logit scale.
+    jackknife's (the derivative by each customer's weight, each row's where `customers` is None), the interval is on the
+    logit scale.
 
     Raises:
         DataError: see `check_rows`; an order without a fault, where the figure has no spread.
@@ -117,7 +118,7 @@ def average_precision(labels: Vector, scores: Vector) -> Estimate:
     figure, by_weight = _weighted_average_precision(positive, values)
     if figure == 1:
         raise _refusal("scores", "every positive scores over every negative", "look for a leak of the label")
-    se = float(np.linalg.norm(by_weight))
+    se = float(np.linalg.norm(np.bincount(customer_numbers(positive.size, customers), by_weight)))
     return _estimate(positive, figure, se, interval=_logit_interval(figure, se))
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from churn.promotion.curves import score_bins
 from churn.promotion.delong import Floats, Ints
 from churn.promotion.metrics import EPSILON, calibration_slope_intercept
-from churn.promotion.resampling import Figure
+from churn.promotion.resampling import Figure, mean_of, weighted
 from churn.training.model import Task
 
 _BINS = 10
@@ -99,8 +99,8 @@ class Spiegelhalter:
         excess, variance = (labels - scores) * (1 - 2 * scores), (1 - 2 * scores) ** 2 * scores * (1 - scores)
 
         def under(weights: Floats) -> float:
-            spread = math.sqrt(float(weights @ variance))
-            return float(weights @ excess) / spread if spread else math.nan
+            spread = math.sqrt(weighted(weights, variance))
+            return weighted(weights, excess) / spread if spread else math.nan
 
         return under
 
@@ -148,15 +148,6 @@ def ece_null(labels: Floats, scores: Floats, *, customers: Ints, seed: int) -> E
     return EceNull(mean=float(simulated.mean()), limit=float(np.quantile(simulated, 0.95)))
 
 
-def mean_of(values: Floats) -> Figure:
-    """Returns the weighted mean of one value a row as a figure.
-
-    >>> mean_of(np.array([1.0, 3.0]))(np.array([1.0, 3.0]))
-    2.5
-    """
-    return lambda weights: float(weights @ values / weights.sum())
-
-
 def _by_customer(values: Floats, *, bins: Ints, customers: Ints) -> Floats:
     """Returns the covariance (bins, bins) of the sums of values by bin, customers being independent."""
     place = customers * _BINS + bins
@@ -177,10 +168,10 @@ def _line(labels: Floats, scores: Floats, *, part: int) -> Figure:
     logits = logit(scores)
     chance = expit(fitted[0] + fitted[1] * logits)
     pull, bend = labels - chance, chance * (1 - chance)
-    sums = np.column_stack([pull, pull * logits, bend, bend * logits, bend * logits**2])
+    terms = (pull, pull * logits, bend, bend * logits, bend * logits**2)
 
     def under(weights: Floats) -> float:
-        first, second, flat, mixed, steep = weights @ sums
+        first, second, flat, mixed, steep = (weighted(weights, term) for term in terms)
         information: npt.NDArray[Any] = np.array([[flat, mixed], [mixed, steep]])
         if np.linalg.cond(information) > 1 / EPSILON:
             return math.nan

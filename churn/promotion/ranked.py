@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.promotion.delong import Floats
-from churn.promotion.resampling import Figure
+from churn.promotion.resampling import Figure, weighted
 from churn.training.model import Task
 
 
@@ -88,7 +88,7 @@ class AveragePrecision:
         def under(weights: Floats) -> float:
             hits, rows = ranking.reached(weights)
             precision = np.divide(hits, rows, out=np.zeros_like(hits), where=rows > 0)
-            return _ratio(float(np.diff(hits, prepend=0.0) @ precision), float(hits[-1]))
+            return _ratio(weighted(np.diff(hits, prepend=0.0), precision), float(hits[-1]))
 
         return under
 

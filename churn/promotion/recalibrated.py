@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from churn.promotion.delong import Floats
-from churn.promotion.resampling import Figure
+from churn.promotion.resampling import Figure, mean_of, weighted
 from churn.training.model import Task
 
 
@@ -28,12 +28,12 @@ class Blocks:
     @property
     def brier(self) -> float:
         """The Brier score of the recalibrated probabilities."""
-        return float(self.shares @ (self.rates * (1 - self.rates)))
+        return weighted(self.shares, self.rates * (1 - self.rates))
 
     @property
     def uncertainty(self) -> float:
         """The Brier score of the base rate."""
-        base = float(self.shares @ self.rates)
+        base = weighted(self.shares, self.rates)
         return base * (1 - base)
 
 
@@ -93,8 +93,8 @@ class Miscalibration:
 
     def figure(self, labels: Floats, scores: Floats) -> Figure:
         """Returns the Brier score minus that of the recalibrated probabilities."""
-        fitted, squared = recalibration(labels, scores), (scores - labels) ** 2
-        return lambda weights: float(weights @ squared / weights.sum()) - fitted(weights).brier
+        fitted, brier = recalibration(labels, scores), mean_of((scores - labels) ** 2)
+        return lambda weights: brier(weights) - fitted(weights).brier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,14 +154,14 @@ class Empc:
             contact = self.contact / self.lifetime_value
             gain = ((1 - cost) * staying - contact * targeted) * blocks.rates
             loss = (cost + contact) * targeted * (1 - blocks.rates)
-            return self.lifetime_value * float(blocks.shares @ (gain - loss))
+            return self.lifetime_value * weighted(blocks.shares, gain - loss)
 
         return under
 
     def share(self, labels: Floats, scores: Floats) -> float:
         """Returns the share of customers on the best list, averaged over the chances of staying."""
         blocks = recalibration(labels, scores)(np.ones_like(scores))
-        return float(blocks.shares @ self._moments(blocks.rates)[0])
+        return weighted(blocks.shares, self._moments(blocks.rates)[0])
 
     def _moments(self, rates: Floats) -> tuple[Floats, Floats]:
         """By block: how likely the chance γ of staying is one at which targeting it pays, and the mean of γ there."""

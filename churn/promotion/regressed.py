@@ -12,8 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from churn.promotion.delong import Floats
-from churn.promotion.probable import mean_of
-from churn.promotion.resampling import Figure
+from churn.promotion.resampling import Figure, mean_of
 from churn.training.model import Task
 
 

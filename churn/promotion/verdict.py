@@ -51,11 +51,8 @@ def decide(gates: Mapping[str, Gate], evidence: Evidence, *, on_insufficient: On
     if lacking:
         answer = worst([answer, Answer.INSUFFICIENT])
         return Verdict(answer=answer, promote=False, reason=lacking, findings=findings)
-    held = {
-        name
-        for name, found in findings.items()
-        if _holds(fitting[name], found, evidence=evidence, on_insufficient=on_insufficient)
-    }
+    lenient = on_insufficient == "allow"
+    held = any(_holds(fitting[name], found, evidence=evidence, lenient=lenient) for name, found in findings.items())
     return Verdict(answer=answer, promote=not held, reason=_reason(findings, answer), findings=findings)
 
 
@@ -68,9 +65,8 @@ def promotes(gates: Mapping[str, Gate], evidence: Evidence, *, on_insufficient: 
     if _lacking(gates, evidence):
         return False
     ordered = sorted(fitting, key=lambda gate: not _decides(gate, evidence))
-    return not any(
-        _holds(gate, gate.judge(evidence), evidence=evidence, on_insufficient=on_insufficient) for gate in ordered
-    )
+    lenient = on_insufficient == "allow"
+    return not any(_holds(gate, gate.judge(evidence), evidence=evidence, lenient=lenient) for gate in ordered)
 
 
 def _decides(gate: Gate, evidence: Evidence) -> bool:

@@ -1,4 +1,4 @@
-"""The campaign that the tests of gates and metrics judge for: the tenth that scores highest, amounts of the EMPC paper."""
+"""The campaign that tests judge for: the tenth that scores highest, with the amounts of the EMPC paper."""
 
 from __future__ import annotations
 
