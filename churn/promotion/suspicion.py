@@ -122,8 +122,8 @@ class Leaks:
     def from_table(cls, table: pl.DataFrame) -> Leaks:
         """Returns what was published.
 
-        >>> one = Suspicion(feature="fee", kind=Kind.ALONE, figure=0.9, interval=(0.8, 0.95), limit=0.7, n=9, unit="AUC",
-        ...                 reason="r")
+        >>> one = Suspicion(feature="fee", kind=Kind.ALONE, figure=0.9, interval=(0.8, 0.95), limit=0.7, n=9,
+        ...                 unit="AUC", reason="r")
         >>> found = Leaks(suspicions=(one,), nearest=())
         >>> Leaks.from_table(found.to_table()) == found
         True

@@ -144,7 +144,7 @@ def _curves(ours: Curves, theirs: Curves | None) -> Iterator[Section]:
     rate = ours.precision_recall.n_positive / ours.precision_recall.n
     yield _section(
         "Precision and recall",
-        f"How many of those who are picked are positive (up) when so large a share of all is found (right) ({n}).{other}",
+        f"How many of those who are picked are positive (up) when so large a share is found (right) ({n}).{other}",
         names=("recall (share)", "precision (share)"),
         ours=(ours.precision_recall.recalls, ours.precision_recall.precisions),
         theirs=(theirs.precision_recall.recalls, theirs.precision_recall.precisions) if theirs else None,

@@ -11,8 +11,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from churn.drift.limits import DriftLimits
+from churn.promotion.evidence import Campaign
 from churn.promotion.gates import Gate
 from churn.promotion.suspicion import LeakLimits
+from churn.promotion.verdict import OnInsufficient
 from churn.simulation.business import Business
 
 Positive = Annotated[int, Field(ge=1)]
@@ -48,10 +50,15 @@ class TrainStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteStage:
-    """Settings of `stage=promote`: which version, held against which gates, and a person's word where one is needed."""
+    """Settings of `stage=promote`: which version, for which campaign, held against which gates, and a person's word.
+
+    `on_insufficient`: what a gate that cannot judge means, but for the floors and comparisons that decide.
+    """
 
     name: Literal["promote"]
     version: Positive | None
+    campaign: Campaign
+    on_insufficient: OnInsufficient
     needs_approval: bool
     approve: bool
     shadow_nights: Annotated[int, Field(ge=0)]

@@ -9,30 +9,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from churn.champion import Champion, find_champion, reign_to_note
+from churn.champion import Champion, find_champion, reign_to_note, version_of
 from churn.decision import carry_out, require_reason, rolled_back, who
 from churn.doors import Doors
-from churn.errors import DataError, ExitCode, SettingsError
-from churn.labelled import read_labelled
+from churn.errors import ExitCode, SettingsError
 from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.stages import PromoteStage
 from churn.shadow import ShadowNight, shadow_nights
 from churn.stores.decisions import Decision, Recorded
-from churn.training.split import Part
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from churn.labelled import Labelled
-    from churn.promotion.gates import Evidence
     from churn.promotion.verdict import Verdict
-    from churn.training.bundle import Bundle
 
 log = logging.getLogger(__name__)
+
+_PAGE = "case.html"
 
 
 def run(settings: Settings) -> Outcome:
@@ -84,16 +79,34 @@ def _version(doors: Doors) -> int:
 
 
 def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
+    from churn.case import case_of, lay_out
     from churn.promotion.verdict import decide
-    from churn.training.bundle import Bundle
 
     stage = doors.settings.stage_as(PromoteStage)
-    challenger = Bundle.from_files(doors.registry.bundle_files(version))
-    rows = read_labelled(doors, _test_part(challenger, champion), known_at=doors.day)
-    verdict = decide(stage.gates, _evidence(rows, challenger, champion, threads=doors.settings.resources.threads))
-    beside = _beside(doors, Champion(version=version, bundle=challenger), champion)
+    case = lay_out(doors, version_of(doors, version), champion=champion)
+    verdict = decide(stage.gates, case.evidence, on_insufficient=stage.on_insufficient)
+    beside = _beside(doors, case.challenger, champion)
     waits = _waits_for(doors, version, beside) if verdict.promote else None
-    decision = _decision(doors, verdict, champion, rows=rows, version=version, waits=waits, beside=beside)
+    told = _told(doors, verdict, waits)
+    page = case_of(doors, case, verdict, reason=told, shadow=tuple(map(str, beside)))
+    decision = Decision(
+        kind="promote",
+        version=version,
+        champion=champion.version if champion else None,
+        moves=verdict.promote and waits is None,
+        answer=str(verdict.answer),
+        reason=told,
+        by=who(),
+        since=doors.day.isoformat(),
+        figures=_figures(verdict),
+        evidence={
+            "date": doors.day.isoformat(),
+            "rows": case.rows.inputs,
+            "shadow": [asdict(night) | {"night": night.night.isoformat()} for night in beside],
+            **asdict(verdict),
+        },
+        pages={_PAGE: page},
+    )
     return _outcome(doors, verdict, carry_out(doors, decision), beside=beside)
 
 
@@ -117,71 +130,9 @@ def _waits_for(doors: Doors, version: int, beside: Sequence[ShadowNight]) -> str
     return f"{why}, so that a person has to say yes: {command}"
 
 
-def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
-    """Returns the challenger's test rows, of which the champion must not have learned a label."""
-    test = Part.from_json(challenger.lineage["parts"]["test"])
-    if champion is None:
-        return test
-    learned = [Part.from_json(champion.bundle.lineage["parts"][name]) for name in ("train", "calibration")]
-    known = [day for day in test.dates if _knows(learned, Part(dates=(day,), buckets=test.buckets), challenger)]
-    if known:
-        found = f"the champion (version {champion.version}) learned labels of the test dates "
-        after = (
-            f"split=by_time, so that it tests at least {challenger.horizon_days} days after what the champion learned"
-        )
-        raise DataError(
-            where="promote", found=found + ", ".join(map(str, known)), action=f"train the challenger {after}"
-        )
-    return test
-
-
-def _knows(learned: Sequence[Part], test: Part, challenger: Bundle) -> bool:
-    return any(part.overlaps(test, horizon_days=challenger.horizon_days) for part in learned)
-
-
-def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:
-    from churn.promotion.gates import Evidence
-
-    return Evidence(
-        labels=rows.labels,
-        challenger=_scores(challenger, rows, threads=threads),
-        champion=_scores(champion.bundle, rows, threads=threads) if champion else None,
-        customers=rows.customers,
-    )
-
-
-def _scores(bundle: Bundle, rows: Labelled, *, threads: int) -> npt.NDArray[Any]:
-    return bundle.scorer(num_threads=threads).scores(rows.features)
-
-
-def _decision(
-    doors: Doors,
-    verdict: Verdict,
-    champion: Champion | None,
-    *,
-    rows: Labelled,
-    version: int,
-    waits: str | None,
-    beside: Sequence[ShadowNight],
-) -> Decision:
+def _told(doors: Doors, verdict: Verdict, waits: str | None) -> str:
     said = doors.settings.stage_as(PromoteStage).reason
-    return Decision(
-        kind="promote",
-        version=version,
-        champion=champion.version if champion else None,
-        moves=verdict.promote and waits is None,
-        answer=str(verdict.answer),
-        reason="; ".join(filter(None, (verdict.reason, waits, said))),
-        by=who(),
-        since=doors.day.isoformat(),
-        figures=_figures(verdict),
-        evidence={"date": doors.day.isoformat(), "rows": rows.inputs, "shadow": _spelled(beside), **asdict(verdict)},
-        pages={},
-    )
-
-
-def _spelled(beside: Sequence[ShadowNight]) -> list[dict[str, Any]]:
-    return [asdict(night) | {"night": night.night.isoformat()} for night in beside]
+    return "; ".join(filter(None, (verdict.reason, waits, said)))
 
 
 def _figures(verdict: Verdict) -> dict[str, float]:
@@ -203,7 +154,7 @@ def _outcome(doors: Doors, verdict: Verdict, recorded: Recorded, *, beside: Sequ
         headline=f"promote {doors.settings.dataset.name}: version {recorded.version} {done} ({reason})",
         figures={
             "champion before": before,
-            "decision": f"MLflow run {recorded.run}",
+            "case file": doors.registry.page_of(recorded.run, _PAGE),
             **{f"shadow {number}": str(night) for number, night in enumerate(beside, start=1)},
         },
         table=Table(
