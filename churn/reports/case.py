@@ -92,7 +92,6 @@ def _gates(findings: Mapping[str, Finding]) -> Section:
     header = (
         "Gate",
         "Answer",
-        "Evidence",
         "Figure",
         "95 % from",
         "95 % to",
@@ -100,6 +99,7 @@ def _gates(findings: Mapping[str, Finding]) -> Section:
         "Smallest effect these rows show",
         "Unit",
         "Rows (n)",
+        "Evidence",
     )
     reading = "Every gate with its evidence; a fail keeps the champion, and so does what the rows cannot tell."
     rows = tuple(_gate(name, found) for name, found in findings.items())
@@ -109,7 +109,7 @@ def _gates(findings: Mapping[str, Finding]) -> Section:
 def _gate(name: str, found: Finding) -> tuple[str, ...]:
     low, high = found.interval or (None, None)
     figures = map(_number, (found.figure, low, high, found.limit, found.smallest_effect))
-    return name, str(found.answer), found.reason, *figures, found.unit, f"{found.n:,}"
+    return name, str(found.answer), *figures, found.unit, f"{found.n:,}", found.reason
 
 
 def _metrics(metrics: tuple[Compared, ...]) -> Section:
@@ -239,8 +239,8 @@ def _slices(slices: tuple[Slice, ...]) -> Section:
 def _moves(moves: Moves, *, share: float) -> Section:
     reading = f"How the list of the {100 * share:g} % that score highest would change with the challenger."
     rows = tuple((word, f"{count:,}") for word, count in _words(moves))
-    return Section(heading="Top list", reading=reading, table=Table(header=("Rows", "Rows (n)"), rows=rows))
+    return Section(heading="Top list", reading=reading, table=Table(header=("On the list", "Rows (n)"), rows=rows))
 
 
 def _words(moves: Moves) -> tuple[tuple[str, int], ...]:
-    return ("stay on the list", moves.stay), ("would leave it", moves.leave), ("would enter it", moves.enter)
+    return ("stay", moves.stay), ("would leave", moves.leave), ("would enter", moves.enter)
