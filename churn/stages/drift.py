@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from churn.champion import Champion, require_champion, scored_by
+from churn.champion import Champion, champion_tonight, scored_by
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
@@ -36,7 +36,7 @@ def run(settings: Settings) -> Outcome:
     found = nights(doors, "drift")
     if not found.dates:
         return no_night(settings, found)
-    champion = require_champion(doors)
+    champion = champion_tonight(doors)
     for day in found.dates:
         _publish(doors, scored_by(doors, champion, day), day)
     facts = {day: _facts(doors, day) for day in found.dates}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from churn.champion import Champion, champion_of, require_champion, scored_by
+from churn.champion import Champion, champion_of, champion_tonight, scored_by
 from churn.doors import Doors
 from churn.errors import ChurnError
 from churn.nights import SCORE_CODE, nights, no_night
@@ -37,25 +37,31 @@ def run(settings: Settings) -> Outcome:
     dates = found.dates
     champions = _champions(doors, dates)
     built = [day for day in dates if publish(doors, champions[day], day)]
-    _score_in_shadow(doors, dates)
+    if champions[dates[-1]].confirmed:
+        _score_in_shadow(doors, dates)
     last = doors.lake.manifest(doors.partition("predictions", dates[-1]))
     outcome = Outcome(
         headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(dates))}",
         figures={
             "rows": f"{last.rows if last else 0:,} customers on {dates[-1]}",
             "segments": _segments(last),
-            "champion": f"version {champions[dates[-1]].version} of {settings.dataset.model_name}",
+            "champion": _named(champions[dates[-1]], settings.dataset.model_name),
             "files": str(doors.lake.path(doors.partition("predictions", dates[-1]))),
         },
     )
     return found.told(outcome)
 
 
+def _named(champion: Champion, model: str) -> str:
+    doubt = "" if champion.confirmed else " (the last champion known: the registry does not answer)"
+    return f"version {champion.version} of {model}{doubt}"
+
+
 def _champions(doors: Doors, dates: Sequence[date]) -> dict[date, Champion]:
     model = doors.settings.stage_as(ScoreStage).model
     if model == "as_of":
         return {day: champion_of(doors, day) for day in dates}
-    champion = require_champion(doors)
+    champion = champion_tonight(doors)
     if model == "same" or doors.settings.date == STALE:
         return {day: scored_by(doors, champion, day) for day in dates}
     return dict.fromkeys(dates, champion)
@@ -130,6 +136,7 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> 
             _add(unseen, predictor.unseen(chunk))
     staging.rows["scores.parquet"] = writer.rows
     staging.facts |= {"segments": segments, "unseen_levels": unseen, "model_version": champion.version}
+    staging.facts["champion_confirmed"] = champion.confirmed
 
 
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from churn.errors import SettingsError
 from churn.stores import decisions, runs
+from churn.stores.aliases import BUNDLE, FINGERPRINT, Registered, UnknownError
 from churn.stores.decisions import Decision, Recorded
 from churn.stores.runs import Candidate, SweepEnd
 from churn.stores.tracking import Tracking
@@ -25,18 +26,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 _SHADOW = "shadow"
-_FINGERPRINT = "churn.fingerprint"
-_BUNDLE = "churn.bundle"
 _REIGN = "churn.champion."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """A version in the registry, the fingerprint of all that it was trained from, and that of its bundle."""
-
-    version: int
-    fingerprint: str
-    bundle: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +54,17 @@ class Registry:
         Raises:
             TryAgainError: the registry did not answer.
         """
-        return self._bearer(CHAMPION)
+        try:  # absence is for MLflow itself to tell
+            return self._tracking.bearer(self.model, CHAMPION) or self._bearer(CHAMPION)
+        except UnknownError:
+            return self._bearer(CHAMPION)
 
     def shadow(self) -> Registered | None:
         """Returns the version that bears the alias `shadow`; None where none does."""
-        return self._bearer(_SHADOW)
+        try:
+            return self._tracking.bearer(self.model, _SHADOW)
+        except UnknownError:
+            return self._bearer(_SHADOW)
 
     def set_shadow(self, version: int | None) -> None:
         """Lets a version score beside the champion; None ends that of whichever does."""
@@ -93,8 +89,7 @@ class Registry:
         if version not in known:
             there_are = f"there are: {', '.join(map(str, sorted(known))) or 'none'}"
             raise SettingsError(where=self.model, found=f"no version {version}", action=there_are)
-        tags = known[version]
-        return Registered(version=version, fingerprint=tags.get(_FINGERPRINT, ""), bundle=tags.get(_BUNDLE, ""))
+        return Registered.of(version, known[version])
 
     def versions(self) -> tuple[int, ...]:
         """Returns all registered versions, in order."""
@@ -112,7 +107,7 @@ class Registry:
 
     def trained_from(self, fingerprint: str) -> int | None:
         """Returns the version that was trained from the very same inputs; None where none was."""
-        same = [found for found in self._versions() if found.tags.get(_FINGERPRINT) == fingerprint]
+        same = [found for found in self._versions() if found.tags.get(FINGERPRINT) == fingerprint]
         return max((int(found.version) for found in same), default=None)
 
     def register(self, candidate: Candidate) -> int:
@@ -130,7 +125,7 @@ class Registry:
         run, source = runs.log_candidate(client, self._tracking, experiment=experiment, candidate=candidate)
         if self._registered_model() is None:
             client.create_registered_model(self.model)
-        tags = {**candidate.tags, _FINGERPRINT: candidate.fingerprint, _BUNDLE: candidate.bundle}
+        tags = {**candidate.tags, FINGERPRINT: candidate.fingerprint, BUNDLE: candidate.bundle}
         version = int(client.create_model_version(self.model, source, run.run_id, tags=tags).version)
         client.set_tag(run.run_id, runs.VERSION, str(version))
         return version

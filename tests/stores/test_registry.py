@@ -22,7 +22,8 @@ import pytest
 
 from churn.errors import SettingsError, TryAgainError
 from churn.stores import runs
-from churn.stores.registry import Registered, Registry
+from churn.stores.aliases import Registered
+from churn.stores.registry import Registry
 from churn.stores.runs import Candidate, SweepEnd, SweepTrial
 from churn.training.fit import Trees
 from tests.decisions import A_DECISION, crown
