@@ -11,11 +11,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from churn.drift.limits import DriftLimits
+from churn.promotion.evidence import Campaign
 from churn.promotion.gates import Gate
 from churn.promotion.suspicion import LeakLimits
+from churn.promotion.verdict import OnInsufficient
 from churn.simulation.business import Business
 
 Positive = Annotated[int, Field(ge=1)]
+Reason = Annotated[str, Field(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +50,37 @@ class TrainStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromoteStage:
-    """Settings of `stage=promote`: which version, held against which gates."""
+    """Settings of `stage=promote`: which version, for which campaign, held against which gates, and a person's word.
+
+    `on_insufficient`: what a gate that cannot judge means, but for the floors and comparisons that decide.
+    """
 
     name: Literal["promote"]
     version: Positive | None
+    campaign: Campaign
+    on_insufficient: OnInsufficient
+    needs_approval: bool
+    approve: bool
+    shadow_nights: Annotated[int, Field(ge=0)]
+    reason: Reason | None
     gates: dict[str, Annotated[Gate, Field(discriminator="kind")]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackStage:
+    """Settings of `stage=rollback`: which version is to reign again, and why."""
+
+    name: Literal["rollback"]
+    version: Positive | None
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryStage:
+    """Settings of `stage=history`."""
+
+    name: Literal["history"]
+    last: Positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +161,8 @@ Stage = (
     | FeaturesStage
     | TrainStage
     | PromoteStage
+    | RollbackStage
+    | HistoryStage
     | ScoreStage
     | DriftStage
     | NightlyStage
@@ -142,8 +173,8 @@ Stage = (
     | StatusStage
 )
 
-WITHOUT_DATE = (DemoStage, PruneStage, StatusStage)
+WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, StatusStage)
 NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
 """Those that take words for dates that the lake knows, too."""
-ONE_DATE = (TrainStage, PromoteStage, LeakcheckStage)
+ONE_DATE = (TrainStage, PromoteStage, RollbackStage, LeakcheckStage)
 """Those that take one date, or none for the newest night."""

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 
 from churn.champion import Champion, champion_of, require_champion, scored_by
 from churn.doors import Doors
+from churn.errors import ChurnError
 from churn.nights import SCORE_CODE, nights, no_night
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import STALE, Settings
 from churn.settings.stages import ScoreStage
-from churn.stores.partition import Manifest
+from churn.shadow import KIND as SHADOW
+from churn.shadow import find_shadow
+from churn.stores.partition import Manifest, Partition
 
 if TYPE_CHECKING:
     from churn.stores.lake import Staging
@@ -34,6 +37,7 @@ def run(settings: Settings) -> Outcome:
     dates = found.dates
     champions = _champions(doors, dates)
     built = [day for day in dates if publish(doors, champions[day], day)]
+    _score_in_shadow(doors, dates)
     last = doors.lake.manifest(doors.partition("predictions", dates[-1]))
     outcome = Outcome(
         headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(dates))}",
@@ -62,9 +66,20 @@ def _segments(manifest: Manifest | None) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
-def publish(doors: Doors, champion: Champion, day: date) -> bool:
+def _score_in_shadow(doors: Doors, dates: Sequence[date]) -> None:
+    challenger = find_shadow(doors)
+    if challenger is None:
+        return
+    for day in dates:
+        try:
+            publish(doors, challenger, day, kind=SHADOW)
+        except ChurnError as error:  # the night's own scores are published
+            log.warning("%s is not scored in the shadow: %s", day, error)
+
+
+def publish(doors: Doors, champion: Champion, day: date, *, kind: str = "predictions") -> bool:
     """Scores one night; returns False where it was there already, made from the same inputs."""
-    partition, features = doors.partition("predictions", day), doors.partition("features", day)
+    partition, features = doors.partition(kind, day), doors.partition("features", day)
     manifest = doors.lake.open(features, made_by=doors.command("features", day))
     inputs = {
         "features": manifest.content,
@@ -79,13 +94,12 @@ def publish(doors: Doors, champion: Champion, day: date) -> bool:
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, champion, day, staging=staging)
         doors.lake.require_unchanged(features, manifest)
-        _tell_moves(doors, champion, day, staging=staging)
+        _tell_moves(doors, champion, partition, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
     return True
 
 
-def _tell_moves(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:
-    partition = doors.partition("predictions", day)
+def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, staging: Staging) -> None:
     old = doors.lake.manifest(partition)
     if old is None or not doors.lake.holds(doors.lake.path(partition), old):
         return

@@ -54,7 +54,7 @@ def test_the_area_under_the_precision_recall_curve_is_the_average_precision(n: i
     assert (found.n, found.n_positive) == (n, labels.sum())
 
 
-def test_areas_are_exact_where_nothing_has_to_be_thinned() -> None:
+def test_areas_are_exact_where_nothing_has_to_bethinned() -> None:
     labels, scores = _rows(300, grid=8)
     roc, pr = curves.roc(labels, scores), curves.precision_recall(labels, scores)
     assert area(roc.false_positive_rates, roc.true_positive_rates) == pytest.approx(roc_auc_score(labels, scores))
