@@ -64,7 +64,8 @@ class SweepSettings:
 class DatasetSettings:
     """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry.
 
-    No raw row lies before `first_day`; `max_gap_days` without any may precede a date.
+    No raw row lies before `first_day`; `max_gap_days` without any may precede a date. Where the newest raw day is more
+    than `newest_day_within_days` before today, `date=auto` stops; None for days that are long past.
     """
 
     name: str
@@ -72,6 +73,7 @@ class DatasetSettings:
     experiment: str
     first_day: Day
     max_gap_days: Annotated[int, Field(ge=0)]
+    newest_day_within_days: Positive | None
     folder: str
     intake: IntakeLimits
     tables: dict[str, Annotated[Source, Field(discriminator="kind")]]
@@ -182,8 +184,17 @@ def _check_dates(settings: Settings) -> None:
         parse_dates(stage.dates)
     if isinstance(stage, ONE_DATE):
         _ = settings.day if settings.date is not None else None
-    elif not isinstance(stage, WITHOUT_DATE) and not (isinstance(stage, NIGHTS) and settings.date in {AUTO, STALE}):
+    elif isinstance(stage, WITHOUT_DATE):
+        _refuse_date(settings)
+    elif not (isinstance(stage, NIGHTS) and settings.date in {AUTO, STALE}):
         _ = settings.dates
+
+
+def _refuse_date(settings: Settings) -> None:
+    if settings.date is not None:
+        name = settings.stage.name
+        action = f"leave date= out; conf/stage/{name}.yaml holds what may be set"
+        raise SettingsError(where=f"stage={name}", found=f"date={settings.date}, and it takes none", action=action)
 
 
 def _check_sweep(settings: Settings) -> None:

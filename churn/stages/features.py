@@ -47,6 +47,7 @@ def run(settings: Settings) -> Outcome:
             "features": f"{len(doors.dataset.features)}",
             "files": f"{doors.lake.root / 'features' / settings.dataset.name}",
             "quarantined": _quarantined(raw, dates[-1]),
+            **raw.accepted(dates[-1]),
             **_audit(rows[dates[-1]]),
         },
     )

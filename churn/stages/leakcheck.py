@@ -106,7 +106,10 @@ def _shown(doors: Doors, dates: Sequence[date]) -> _Shown:
 
 
 def _foresight(doors: Doors, shown: _Shown) -> tuple[Suspicion, ...]:
-    """Returns the features that change when the SQL is shown later days as well."""
+    """Returns the features that change when the SQL is shown later days as well.
+
+    Both tables of this one date are in memory, as the training table of all dates is anyway.
+    """
     import polars as pl
 
     from churn.promotion.foresight import changed

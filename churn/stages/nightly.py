@@ -84,6 +84,7 @@ def _night(settings: Settings, night: date, *, scored: bool) -> Outcome:
         headline=headline,
         figures={
             "features": built.headline,
+            **{name: figure for name, figure in built.figures.items() if name == "accepted"},
             "scores": scores.headline,
             **scores.figures,
             "drift": watched.headline,

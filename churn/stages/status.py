@@ -24,7 +24,12 @@ def run(settings: Settings) -> Outcome:
     raw, late = in_lake(doors), _late(doors)
     return Outcome(
         headline=f"status {dataset}: {len(days)} dates under {doors.lake.root}, the last {len(shown)} shown",
-        figures={"champion": _champion(doors), "raw days": _raw(raw, late), **_forgotten(doors, late)},
+        figures={
+            "champion": _champion(doors),
+            "raw days": _raw(raw, late),
+            **raw.accepted(date.max),
+            **_forgotten(doors, late),
+        },
         table=Table(
             header=("date", "features (rows)", "predictions (rows)", "model version", "drift", "state"),
             rows=tuple((*_row(doors, day), _state(doors, day, raw, late=late)) for day in shown),

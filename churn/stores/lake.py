@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -28,16 +29,19 @@ from churn.stores.partition import (
     File,
     Manifest,
     Partition,
+    damage,
     file_sha256,
     fingerprint,
     has_size,
     holds,
     read_manifest,
+    unlike,
     write_manifest,
 )
 
 __all__ = ["MANIFEST", "VERSIONS", "Lake", "Manifest", "Partition", "Staging"]
 
+log = logging.getLogger(__name__)
 VERSIONS = "versions"
 _GONE = ".gone-"
 
@@ -79,11 +83,18 @@ class Lake:
         return read_manifest(self.path(partition))
 
     def is_current(self, partition: Partition, inputs: Mapping[str, str]) -> bool:
-        """Returns whether the partition is there, made from these very inputs, with no file gone or cut short."""
+        """Returns whether the partition is there, made from these very inputs, with no file gone or cut short.
+
+        A file that is gone or cut short is told, since whoever asks makes the partition again.
+        """
         manifest = self.manifest(partition)
         if manifest is None or manifest.inputs != dict(inputs):
             return False
-        return all(has_size(self.path(partition) / name, file.bytes) for name, file in manifest.files.items())
+        places = {self.path(partition) / name: file.bytes for name, file in manifest.files.items()}
+        damaged = [damage(path, size) for path, size in places.items() if not has_size(path, size)]
+        if damaged:
+            log.warning("%s is damaged, and not taken as there: %s", partition, "; ".join(damaged))
+        return not damaged
 
     def open(self, partition: Partition, *, made_by: str) -> Manifest:
         """Returns the manifest after every file was seen to hold the bytes that it promises.
@@ -106,19 +117,20 @@ class Lake:
         now = self.manifest(partition)
         if now is not None and now.content == content and self.holds(self.path(partition), now):
             return self.path(partition)
-        kept = self._kept(partition, content)
+        kept = self.kept_at(partition, content)
         then = read_manifest(kept)
         return kept if then is not None and self.holds(kept, then) else None
 
     def holds(self, folder: Path, manifest: Manifest) -> bool:
         """Returns whether every file in a folder has the bytes that a manifest promises."""
-        return all(holds(folder / name, file) for name, file in manifest.files.items())
+        return not unlike(folder, manifest)
 
     def version_folders(self, kind: str, dataset: str) -> tuple[Path, ...]:
         """Returns the folders of all earlier contents of a kind that are kept."""
         return tuple(sorted((self.root / VERSIONS / kind / dataset).glob("date=????-??-??/[0-9a-f]*")))
 
-    def _kept(self, partition: Partition, content: str) -> Path:
+    def kept_at(self, partition: Partition, content: str) -> Path:
+        """Returns the folder that an earlier content of the partition is kept in, or would be."""
         return self.root / VERSIONS / str(partition) / content[:16]
 
     def withdraw(self, partition: Partition) -> None:
@@ -214,9 +226,12 @@ class Lake:
         old = self.manifest(partition) if partition.day else None
         if old is None or (by is not None and old.content == by.content):
             return
-        kept = self._kept(partition, old.content)
+        kept = self.kept_at(partition, old.content)
         then = read_manifest(kept)
-        if (then is not None and self.holds(kept, then)) or not self.holds(self.path(partition), old):
+        if then is not None and self.holds(kept, then):
+            return
+        if not self.holds(self.path(partition), old):
+            log.warning("%s was damaged: what is replaced cannot be kept under %s/", partition, VERSIONS)
             return
         shutil.rmtree(kept, ignore_errors=True)
         unborn = kept.with_name(f".{kept.name}")

@@ -117,6 +117,16 @@ def has_size(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
+def unlike(folder: Path, manifest: Manifest) -> tuple[Path, ...]:
+    """Returns the files of a folder that are missing, or have not the bytes that a manifest promises."""
+    return tuple(folder / name for name, file in manifest.files.items() if not holds(folder / name, file))
+
+
+def damage(path: Path, size: int) -> str:
+    """Returns in words what is wrong with a file that has not the size that a manifest promises."""
+    return f"{path} holds {path.stat().st_size:,} of {size:,} bytes" if path.is_file() else f"{path} is missing"
+
+
 def holds(path: Path, file: File) -> bool:
     """Returns whether a file is there, with the bytes that a manifest promises."""
     return has_size(path, file.bytes) and file_sha256(path) == file.sha256

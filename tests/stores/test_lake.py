@@ -99,6 +99,20 @@ def test_is_current_only_for_the_very_same_inputs(tmp_path: Path) -> None:
     assert not lake.is_current(DAY, {"raw": "1", "sql": "1"})
 
 
+def test_what_was_damaged_is_not_current_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = Lake(tmp_path)
+    put(lake, "abc", inputs={"raw": "1"})
+    assert lake.is_current(DAY, {"raw": "1"})
+    assert not caplog.messages
+    path = lake.path(DAY) / "table.txt"
+    path.write_text("ab")
+    assert not lake.is_current(DAY, {"raw": "1"})
+    path.unlink()
+    assert not lake.is_current(DAY, {"raw": "1"})
+    told = f"{DAY} is damaged, and not taken as there: {path}"
+    assert caplog.messages == [f"{told} holds 2 of 3 bytes", f"{told} is missing"]
+
+
 def test_a_body_that_fails_publishes_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     put(lake, "old")
@@ -338,12 +352,15 @@ def test_what_has_no_date_keeps_no_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut short"])
-def test_a_damaged_partition_is_replaced_and_not_kept(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_partition_is_replaced_and_not_kept(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     lake = Lake(tmp_path)
     put(lake, "old")
     old, path = content(lake), lake.path(DAY) / "table.txt"
     path.write_text("ol") if damage == "cut short" else path.unlink()
     put(lake, "new")
+    assert caplog.messages == [f"{DAY} was damaged: what is replaced cannot be kept under versions/"]
     assert version_text(lake, content(lake)) == "new"
     assert lake.version(DAY, old) is None
     put(lake, "old")
