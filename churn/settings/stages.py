@@ -67,6 +67,17 @@ class PromoteStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RehearseStage:
+    """Settings of `stage=rehearse`: the gates, how many trials, how much worse the slightly worse challenger is."""
+
+    name: Literal["rehearse"]
+    promote: PromoteStage
+    trials: Positive
+    worse_by: Annotated[float, Field(gt=0, lt=0.5)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackStage:
     """Settings of `stage=rollback`: which version is to reign again, and why."""
 
@@ -161,6 +172,7 @@ Stage = (
     | FeaturesStage
     | TrainStage
     | PromoteStage
+    | RehearseStage
     | RollbackStage
     | HistoryStage
     | ScoreStage
@@ -176,5 +188,5 @@ Stage = (
 WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, StatusStage)
 NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
 """Those that take words for dates that the lake knows, too."""
-ONE_DATE = (TrainStage, PromoteStage, RollbackStage, LeakcheckStage)
+ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
 """Those that take one date, or none for the newest night."""
