@@ -121,6 +121,14 @@ def test_a_server_that_is_down_is_to_be_tried_again(lake: Path, monkeypatch: pyt
     assert "127.0.0.1:9" in ran.err
 
 
+def test_a_champion_whose_bundle_is_damaged_is_compared_with_nobody(lake: Path) -> None:
+    for model in lake.rglob("model.txt"):
+        model.write_text(model.read_text().replace("threshold=", "threshold=9", 1))
+    ran = churn(*PROMOTE, root=lake)
+    assert (ran.code, champion(lake)) == (3, 1)
+    assert "model.txt" in ran.err
+
+
 def test_two_promotions_at_once_are_told_apart(lake: Path) -> None:
     from churn.stores.lake import Lake, Partition
 
@@ -135,7 +143,13 @@ BETTER_THAN_NOTHING = (
 )
 
 
-def test_where_a_person_has_to_say_yes_the_gates_alone_promote_nobody(lake: Path) -> None:
+def kill(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_where_a_person_has_to_say_yes_the_gates_alone_promote_nobody(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     candidate(lake, "model.seed=6")
     command = (*PROMOTE, *BETTER_THAN_NOTHING, "needs_approval=true")
     waiting = churn(*command, root=lake)
@@ -144,7 +158,13 @@ def test_where_a_person_has_to_say_yes_the_gates_alone_promote_nobody(lake: Path
     silent = churn(*command, "approve=true", root=lake)
     assert (silent.code, champion(lake)) == (2, 1)
     assert "no reason" in silent.err
-    done(*command, "approve=true", "reason='seen by the board, and good'", root=lake)
+    yes = (*command, "approve=true", "reason='seen by the board, and good'")
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "crown", kill)
+        assert churn(*yes, root=lake).code == 130
+    assert champion(lake) == 1
+    assert "not carried out" in done("stage=history", root=lake).out.splitlines()[-1]
+    done(*yes, root=lake)
     assert champion(lake) == 2
     closed = churn(*PROMOTE, "version=1", "approve=true", "reason=x", "gates.auc_floor.minimum=0.99", root=lake)
     assert (closed.code, champion(lake)) == (4, 2)
