@@ -68,7 +68,7 @@ def groups(evidence: Evidence, *, among: Booleans | None = None) -> list[Group]:
         DataError: not one value of each attribute a row.
     """
     frame = evidence.protected
-    if frame is None:
+    if frame is None or not frame.width:
         return []
     if frame.height != evidence.n:
         found = f"{frame.height:,} rows for {evidence.n:,} labels"
