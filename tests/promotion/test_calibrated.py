@@ -45,7 +45,7 @@ def test_what_a_calibrated_model_shows_by_chance_is_no_alarm_however_low_the_lim
     strict = replace(GATE, warn_over=0.001)
     found = [strict.judge(_evidence(1000, seed=seed)) for seed in range(100)]
     assert np.mean([one.figure for one in found]) > 0.025
-    assert all((one.interval or (0, 0))[0] > 0.001 for one in found)
+    assert np.mean([(one.interval or (0, 0))[0] > 0.001 for one in found]) > 0.9  # the interval alone would cry wolf
     assert sum(one.answer is Answer.WARN for one in found) <= 11  # 5 are expected; more than 11 come once in 250 times
 
 

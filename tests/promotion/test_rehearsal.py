@@ -28,30 +28,31 @@ EVIDENCE = Evidence(labels=LABELS, challenger=SCORES, champion=SCORES, campaign=
 
 
 def test_clones_are_promoted_at_the_nominal_rate_and_by_a_bare_comparison_half_the_time() -> None:
-    clone, worse, shuffled = rehearse({"better": SUPERIOR}, EVIDENCE, trials=400, worse_by=0.03, seed=1)
+    clone, worse, shuffled = rehearse({"better": SUPERIOR}, EVIDENCE, trials=300, worse_by=0.03, seed=1)
     assert [one.challenger for one in (clone, worse, shuffled)] == list(Challenger)
-    assert 0.025 <= clone.promoted / 400 <= 0.085  # 5 % ± 3 standard errors
-    assert 0.42 <= clone.promoted_by_at_least / 400 <= 0.58
+    assert 0.02 <= clone.promoted / 300 <= 0.09  # 5 % ± 3 standard errors
+    assert 0.41 <= clone.promoted_by_at_least / 300 <= 0.59
     assert clone.gap == pytest.approx(0, abs=0.003)
     assert worse.promoted < clone.promoted
-    assert (worse.gap, shuffled.gap) == (pytest.approx(0.03, abs=0.006), pytest.approx(0.28, abs=0.08))
+    assert worse.gap == pytest.approx(0.03, abs=0.006)
+    assert shuffled.gap == pytest.approx(0.28, abs=0.08)
     assert (shuffled.promoted, shuffled.promoted_by_at_least) == (0, 0)
-    assert clone.interval[0] < clone.promoted / 400 < clone.interval[1]
+    assert clone.interval[0] < clone.promoted / 300 < clone.interval[1]
 
 
 def test_several_rows_a_customer_do_not_let_more_clones_through() -> None:
     labels, scores, customers = (np.tile(column, 4) for column in (LABELS, SCORES, np.arange(N)))
     evidence = Evidence(labels=labels, challenger=scores, champion=scores, campaign=CAMPAIGN, customers=customers)
-    clone, *_ = rehearse({"better": SUPERIOR}, evidence, trials=150, worse_by=0.03, seed=2)
-    assert clone.promoted <= 17  # 5 % are 7.5; more than 17 come once in a thousand times
+    clone, *_ = rehearse({"better": SUPERIOR}, evidence, trials=100, worse_by=0.03, seed=2)
+    assert clone.promoted <= 13  # 5 % are 5; more than 13 come once in two thousand times
 
 
 def test_models_of_a_number_are_rehearsed_alike() -> None:
     amounts = LOGITS + np.random.default_rng(1).normal(size=N)
     evidence = Evidence(labels=amounts, challenger=LOGITS, champion=LOGITS, campaign=CAMPAIGN, task="regression")
-    quick = replace(evidence, resampling=replace(evidence.resampling, replicates=60))
-    clone, worse, shuffled = rehearse({"better": SUPERIOR}, quick, trials=120, worse_by=0.05, seed=3)
-    assert clone.promoted <= 15
+    quick = replace(evidence, resampling=replace(evidence.resampling, replicates=50))
+    clone, worse, shuffled = rehearse({"better": SUPERIOR}, quick, trials=80, worse_by=0.05, seed=3)
+    assert clone.promoted <= 11
     assert worse.gap == pytest.approx(0.05 * 1.04, abs=0.02)
     assert (worse.promoted <= 2, shuffled.promoted) == (True, 0)
 
