@@ -17,9 +17,8 @@ from churn.promotion.fairness import (
     DemographicParity,
     EqualOpportunity,
     FairnessGate,
-    group_rates,
-    groups,
 )
+from churn.promotion.groups import group_rates, groups
 from churn.promotion.metrics import Vector
 from tests.promotion.campaign import CAMPAIGN
 
@@ -179,12 +178,18 @@ def test_a_limit_out_of_range_is_refused(gate: FairnessGate) -> None:
             replace(gate, **wrong)
 
 
+@pytest.mark.parametrize("gate", GATES)
+def test_one_group_alone_is_unequal_to_nobody(gate: FairnessGate) -> None:
+    found = gate.judge(_rows({"a": (100, 1000)}))
+    assert (found.answer, found.figure, found.reason) == (PASS, None, "each attribute has one group alone")
+
+
 def test_null_is_a_group_and_rates_are_those_of_its_rows() -> None:
     evidence = replace(_rows({"a": (10, 100), "b": (5, 50)}), protected=pl.DataFrame({"g": ["x"] * 100 + [None] * 50}))
     rates = group_rates(evidence)
     assert [(one.name, one.n, one.selected) for one in rates] == [("missing", 50, 0.1), ("x", 100, 0.1)]
     last = evidence.labels[100:]
-    assert rates[0].base_rate == last.mean()
+    assert rates[0].mean_label == last.mean()
     assert rates[0].true_positive_rate == pytest.approx(5 / last.sum())
     assert rates[0].mean_score == pytest.approx(0.27)
 
