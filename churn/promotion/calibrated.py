@@ -1,8 +1,7 @@
 """Do the challenger's probabilities mean what they say?
 
-Judged by what the mean gap between score and rate exceeds that of a calibrated model of the same rows: at ten thousand
-rows any model is surely miscalibrated, and at a thousand a perfect one shows a gap of two points. So an alarm needs a
-size and certainty, both.
+At a million rows any model is surely miscalibrated, and at a thousand a perfect one shows a gap of two points. So an
+alarm needs both: a gap that matters, and more of it than a calibrated model of the same rows would show.
 """
 
 from __future__ import annotations
@@ -16,18 +15,19 @@ from churn.findings import Answer, Finding
 from churn.promotion.evidence import Evidence
 from churn.promotion.judging import TWO_SIDED_80, require, require_limits, under_ceilings
 from churn.promotion.measures import estimates
-from churn.promotion.metrics import Z95, calibration_in_the_large
-from churn.promotion.probable import ExpectedCalibrationError, ece_null
+from churn.promotion.metrics import calibration_in_the_large
+from churn.promotion.probable import EceNull, ExpectedCalibrationError, ece_null
 from churn.training.model import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The expected calibration error beyond its null is not surely over `warn_over`, nor over `fail_over`.
+    """The expected calibration error is not surely over `warn_over`, nor over `fail_over`.
 
-    Insufficient where these rows could not have shown `fail_over`. A warning promotes, since the base rate of a
-    seasonal business moves between calibration and test, and a refused challenger would leave a champion that is off by
-    as much or more.
+    Warn or fail where its whole interval lies over that limit and the error is beyond the 95 % limit of a calibrated
+    model's; insufficient where these rows could not have shown `fail_over`. A warning promotes, since the base rate of
+    a seasonal business moves between calibration and test, and a refused challenger would leave a champion that is off
+    by as much or more.
     """
 
     kind: Literal["calibration"]
@@ -39,29 +39,29 @@ class Calibration:
         require_limits(self.kind, warn_over=self.warn_over, fail_over=self.fail_over)
 
     def judge(self, evidence: Evidence) -> Finding:
-        """Returns the excess over the mean of the null held against both limits."""
+        """Returns the error held against both limits and against chance."""
         [found] = estimates([ExpectedCalibrationError()], evidence).values()
-        null = ece_null(
-            np.asarray(evidence.labels, dtype=np.float64),
-            np.asarray(evidence.challenger, dtype=np.float64),
-            customers=evidence.owners,
-            seed=evidence.resampling.seed,
-        )
-        excess, smallest = found.figure - null.mean, TWO_SIDED_80 * found.se
-        interval = (excess - Z95 * found.se, excess + Z95 * found.se)
+        null = _null(evidence)
         limits = {"warn_over": self.warn_over, "fail_over": self.fail_over}
+        answer = under_ceilings(found.interval, **limits, smallest=TWO_SIDED_80 * found.se)
+        by_chance = found.figure <= null.limit and answer is not Answer.INSUFFICIENT
         return Finding(
             check=self.kind,
-            answer=under_ceilings(interval, **limits, smallest=smallest),
-            figure=excess,
-            interval=interval,
-            limit=self.fail_over if interval[0] > self.fail_over else self.warn_over,
+            answer=Answer.PASS if by_chance else answer,
+            figure=found.figure,
+            interval=found.interval,
+            limit=self.fail_over if answer is Answer.FAIL else self.warn_over,
             n=found.n,
-            smallest_effect=smallest,
+            smallest_effect=TWO_SIDED_80 * found.se,
             unit="probability",
-            reason=f"calibration error {found.figure:.4f} on {evidence.size}, {null.mean:.4f} of it by chance "
-            f"(a calibrated model's 95 % limit {null.limit:.4f}); limits {self.warn_over} and {self.fail_over} beyond",
+            reason=f"calibration error {found.figure:.4f} on {evidence.size}, limits {self.warn_over} and "
+            f"{self.fail_over}; a calibrated model shows {null.mean:.4f}, and up to {null.limit:.4f} by chance",
         )
+
+
+def _null(evidence: Evidence) -> EceNull:
+    labels, scores = (np.asarray(column, dtype=np.float64) for column in (evidence.labels, evidence.challenger))
+    return ece_null(labels, scores, customers=evidence.owners, seed=evidence.resampling.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,98 +7,20 @@ are the witnesses, not rows, and the interval is widened by the number of groups
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import NormalDist
+from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from churn.errors import DataError
 from churn.findings import Answer, Finding, worst
-from churn.promotion.delong import Booleans, Floats, error_of_mean
 from churn.promotion.evidence import Evidence
+from churn.promotion.groups import Contrast, Group, against_best, gap, groups, off, ratio, widened
 from churn.promotion.judging import require, smallest_of
 from churn.promotion.stability import on_list
 from churn.training.model import Task
 
 Breach: TypeAlias = Literal["warn", "fail"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """The rows of one value of one attribute, and how many customers they are of."""
-
-    attribute: str
-    name: str
-    rows: Booleans = field(repr=False)
-    customers: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupRates:
-    """What a report draws of one group, shares of its rows; the true positive rate is None without a positive."""
-
-    attribute: str
-    name: str
-    n: int
-    customers: int
-    selected: float
-    true_positive_rate: float | None
-    mean_score: float
-    base_rate: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
-    """One group against its attribute's best, or against all rows; `equal` is the figure of equal treatment."""
-
-    text: str
-    equal: float
-    figure: float
-    interval: tuple[float, float]
-    n: int
-
-
-def groups(evidence: Evidence, *, among: Booleans | None = None) -> list[Group]:
-    """Returns all groups of all attributes, null being a group of its own; `among` leaves out other rows.
-
-    Raises:
-        DataError: not one value of each attribute a row.
-    """
-    frame = evidence.protected
-    if frame is None:
-        return []
-    if frame.height != evidence.n:
-        found = f"{frame.height:,} rows for {evidence.n:,} labels"
-        raise DataError(where="protected attributes", found=found, action="give one value a row")
-    counted, found_groups = np.ones(evidence.n, dtype=np.bool_) if among is None else among, []
-    for attribute in frame.columns:
-        names = frame[attribute].cast(str).fill_null("missing").to_numpy()
-        for name in np.unique(names):
-            rows = (names == name) & counted
-            customers = int(np.unique(evidence.owners[rows]).size)
-            found_groups.append(Group(attribute=attribute, name=str(name), rows=rows, customers=customers))
-    return found_groups
-
-
-def group_rates(evidence: Evidence) -> tuple[GroupRates, ...]:
-    """Returns the rates of each group, small ones too: for a report, not for a judgement."""
-    listed, truth = on_list(evidence.challenger, evidence.campaign.share), np.asarray(evidence.labels) == 1
-    return tuple(
-        GroupRates(
-            attribute=group.attribute,
-            name=group.name,
-            n=int(group.rows.sum()),
-            customers=group.customers,
-            selected=float(listed[group.rows].mean()),
-            true_positive_rate=float(listed[both].mean()) if (both := group.rows & truth).any() else None,
-            mean_score=float(np.mean(evidence.challenger[group.rows])),
-            base_rate=float(truth[group.rows].mean()),
-        )
-        for group in groups(evidence)
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +52,9 @@ class DemographicParity:
         """Returns the lowest ratio of selection rates."""
         listed = on_list(evidence.challenger, evidence.campaign.share)
         found = groups(evidence)
-        pairs = _against_best(found, listed, minimum_n=self.minimum_n)
-        z = _widened(len(pairs))
-        contrasts = [_ratio(low, best, listed=listed, z=z) for low, best in pairs]
+        pairs = against_best(found, listed, minimum_n=self.minimum_n)
+        z = widened(len(pairs))
+        contrasts = [ratio(low, best, listed=listed, z=z) for low, best in pairs]
         answers = [_over(one.interval, self.minimum_ratio, self.breach) for one in contrasts]
         return _finding(self, contrasts, answers=answers, found=found)
 
@@ -165,9 +87,9 @@ class EqualOpportunity:
         """Returns the largest gap in the true positive rate."""
         listed = on_list(evidence.challenger, evidence.campaign.share)
         found = groups(evidence, among=np.asarray(evidence.labels) == 1)
-        pairs = _against_best(found, listed, minimum_n=self.minimum_n)
-        z = _widened(len(pairs))
-        contrasts = [_gap(low, best, listed=listed, z=z) for low, best in pairs]
+        pairs = against_best(found, listed, minimum_n=self.minimum_n)
+        z = widened(len(pairs))
+        contrasts = [gap(low, best, listed=listed, z=z) for low, best in pairs]
         answers = [_under(one.interval, self.maximum_gap, self.breach) for one in contrasts]
         return _finding(self, contrasts, answers=answers, found=found)
 
@@ -198,8 +120,8 @@ class CalibrationByGroup:
         """Returns the largest difference of a group's gap and that of all rows."""
         found = groups(evidence)
         judged = [group for group in found if group.customers >= self.minimum_n]
-        z = _widened(len(judged))
-        contrasts = [_off(group, evidence, z=z) for group in judged if not group.rows.all()]
+        z = widened(len(judged))
+        contrasts = [off(group, evidence, z=z) for group in judged if not group.rows.all()]
         answers = [_under(_size(one.interval), self.maximum_gap, self.breach) for one in contrasts]
         return _finding(self, contrasts, answers=answers, found=found)
 
@@ -210,70 +132,6 @@ def _require_limit(gate: FairnessGate) -> None:
         gate.kind,
         found=f"limit {gate.limit}, minimum_n={gate.minimum_n}",
         action="choose a limit between 0 and 1, and a minimum_n of 2 or more",
-    )
-
-
-def _against_best(found: Sequence[Group], listed: Booleans, *, minimum_n: int) -> list[tuple[Group, Group]]:
-    """Returns each group with the group of its attribute that is on the list most often, if any is at all."""
-    judged = [group for group in found if group.customers >= minimum_n]
-    pairs = []
-    for attribute in dict.fromkeys(group.attribute for group in judged):
-        own = [group for group in judged if group.attribute == attribute]
-        best = max(own, key=lambda group: float(listed[group.rows].mean()))
-        if listed[best.rows].any():
-            pairs += [(group, best) for group in own if group is not best]
-    return pairs
-
-
-def _widened(contrasts: int) -> float:
-    return NormalDist().inv_cdf(1 - 0.025 / max(contrasts, 1))
-
-
-def _ratio(low: Group, best: Group, *, listed: Booleans, z: float) -> Contrast:
-    rates = [float(listed[group.rows].mean()) for group in (low, best)]
-    logs, variance = [], 0.0
-    for rate, group in zip(rates, (low, best), strict=True):
-        hits, size = rate * group.customers + 0.5, group.customers + 0.5
-        logs.append(math.log(hits / size))
-        variance += 1 / hits - 1 / size
-    middle, reach = logs[0] - logs[1], z * math.sqrt(variance)
-    return Contrast(
-        text=f"{low.attribute} {low.name} on the list: {rates[0]:.1%}, {best.name}: {rates[1]:.1%}",
-        equal=1.0,
-        figure=rates[0] / rates[1],
-        interval=(math.exp(middle - reach), math.exp(middle + reach)),
-        n=int(low.rows.sum()),
-    )
-
-
-def _gap(low: Group, best: Group, *, listed: Booleans, z: float) -> Contrast:
-    rates = [float(listed[group.rows].mean()) for group in (low, best)]
-    sizes = [group.customers + 2 for group in (low, best)]
-    moved = [(rate * (size - 2) + 1) / size for rate, size in zip(rates, sizes, strict=True)]
-    reach = z * math.sqrt(sum(rate * (1 - rate) / size for rate, size in zip(moved, sizes, strict=True)))
-    middle = moved[1] - moved[0]
-    return Contrast(
-        text=f"{low.attribute} {low.name} of label 1 on the list: {rates[0]:.1%}, {best.name}: {rates[1]:.1%}",
-        equal=0.0,
-        figure=rates[1] - rates[0],
-        interval=(middle - reach, middle + reach),
-        n=int(low.rows.sum()),
-    )
-
-
-def _off(group: Group, evidence: Evidence, *, z: float) -> Contrast:
-    gaps: Floats = np.asarray(evidence.challenger - evidence.labels, dtype=np.float64)
-    own = float(gaps[group.rows].mean())
-    figure = own - float(gaps.mean())
-    # each row's pull on the figure, scaled so that their mean's error is the figure's
-    pulls = group.rows * (gaps - own) * (gaps.size / group.rows.sum()) - (gaps - gaps.mean())
-    reach = z * error_of_mean(pulls, evidence.owners)
-    return Contrast(
-        text=f"{group.attribute} {group.name}: mean score minus base rate {own:+.4f}, of all rows {gaps.mean():+.4f}",
-        equal=0.0,
-        figure=figure,
-        interval=(figure - reach, figure + reach),
-        n=int(group.rows.sum()),
     )
 
 
@@ -301,9 +159,7 @@ def _finding(
     """Returns the gravest contrast; groups that are too small to judge are named, and are a warning."""
     small = [f"{one.attribute} {one.name} ({one.customers})" for one in found if one.customers < gate.minimum_n]
     if not contrasts:
-        absent = "no two groups are large enough to be compared" if found else "no protected attribute is declared"
-        answer = Answer.INSUFFICIENT if found else Answer.PASS
-        return _nothing(gate, answer, reason=absent + _left_out(small), found=found)
+        return _nothing(gate, found, small=small)
     gravest = worst(answers)
     one = max((each for each, own in zip(contrasts, answers, strict=True) if own is gravest), key=_distance)
     return Finding(
@@ -324,10 +180,13 @@ def _distance(one: Contrast) -> float:
     return abs(one.figure - one.equal)
 
 
-def _nothing(gate: FairnessGate, answer: Answer, *, reason: str, found: Sequence[Group]) -> Finding:
+def _nothing(gate: FairnessGate, found: Sequence[Group], *, small: Sequence[str]) -> Finding:
+    """Returns the finding where nothing can be compared: fine where there is nothing to, and else no evidence."""
+    alone = "each attribute has one group alone" if found else "no protected attribute is declared"
+    reason = f"no two groups are large enough to be compared{_left_out(small)}" if small else alone
     return Finding(
         check=gate.kind,
-        answer=answer,
+        answer=Answer.INSUFFICIENT if small else Answer.PASS,
         figure=None,
         interval=None,
         limit=gate.limit,

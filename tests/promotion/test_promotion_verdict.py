@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
+import yaml
 from scipy.stats import norm
 
 from churn.errors import DataError
 from churn.findings import Answer, Finding
+from churn.promotion.bundle_gates import Speed
 from churn.promotion.calibrated import CalibrationInTheLarge
 from churn.promotion.duels import NonInferior, Superior
-from churn.promotion.evidence import Evidence
-from churn.promotion.floors import AucFloor
+from churn.promotion.evidence import Cost, Evidence
+from churn.promotion.floors import AucFloor, R2Floor
 from churn.promotion.gates import Gate
 from churn.promotion.metrics import Vector
-from churn.promotion.verdict import MINIMUM_OF_EACH_CLASS, decide
+from churn.promotion.verdict import MINIMUM_OF_EACH_CLASS, OnInsufficient, decide, promotes
 from tests.promotion.campaign import CAMPAIGN
 
 LABELS = np.repeat([0, 1], [300, 100])
@@ -182,3 +186,65 @@ def test_no_order_of_gates_and_no_second_gate_rescues_a_challenger(one: Answer, 
     found = decide(gates, _evidence(STRONG, WEAK))
     assert found.promote is ({one, other} <= {PASS, WARN})
     assert found.answer in {one, other}
+
+
+NOT_MEASURED = Speed(kind="speed", warn_over=1.0, fail_over=2.0)  # without a cost it cannot judge
+TOO_SLOW = Cost(bytes=1, microseconds_per_row=3.0)
+
+
+def test_a_gate_that_cannot_judge_keeps_the_champion_unless_the_setting_allows() -> None:
+    gates, evidence = ALL | {"quick": NOT_MEASURED}, _evidence(STRONG, WEAK)
+    kept, allowed = decide(gates, evidence), decide(gates, evidence, on_insufficient="allow")
+    assert (kept.answer, kept.promote, kept.reason) == (INSUFFICIENT, False, "quick: insufficient evidence")
+    assert (allowed.answer, allowed.promote) == (INSUFFICIENT, True)
+
+
+def test_a_comparison_or_a_floor_that_cannot_tell_is_never_allowed() -> None:
+    assert not decide({"better": SUPERIOR}, _evidence(SHAKEN, STRONG), on_insufficient="allow").promote
+    close = {"floor": AucFloor(kind="auc_floor", minimum=0.85)}
+    found = decide(close, _evidence(STRONG), on_insufficient="allow")
+    assert (found.answer, found.promote) == (INSUFFICIENT, False)
+
+
+def test_a_first_champion_needs_its_floors_alone_and_no_failure() -> None:
+    gates: dict[str, Gate] = {"floor": FLOOR, "quick": NOT_MEASURED}
+    assert decide(gates, _evidence(STRONG)).promote
+    assert not decide(gates, replace(_evidence(STRONG), cost=TOO_SLOW)).promote
+
+
+def test_gates_of_another_task_are_passed_over_and_decide_nothing() -> None:
+    both: dict[str, Gate] = ALL | {"explained": R2Floor(kind="r2_floor", minimum=0.1)}
+    assert list(decide(both, _evidence(STRONG, WEAK)).findings) == list(ALL)
+    assert decide({"explained": both["explained"]}, _evidence(STRONG)).reason == (
+        "a first champion needs a floor, and no gate does that"
+    )
+    amounts = Evidence(labels=STRONG + WEAK / 9, challenger=STRONG, champion=None, campaign=CAMPAIGN, task="regression")
+    found = decide(both, amounts)
+    assert (list(found.findings), found.promote) == (["better", "no_worse", "explained"], True)
+
+
+def test_a_regression_on_fewer_than_20_customers_promotes_nothing() -> None:
+    rows = np.linspace(0, 1, 40)
+    evidence = Evidence(
+        labels=rows, challenger=rows, champion=None, campaign=CAMPAIGN, task="regression", customers=np.arange(40) % 19
+    )
+    found = decide({"explained": R2Floor(kind="r2_floor", minimum=0.1)}, evidence)
+    assert (found.promote, found.reason) == (False, "19 customers, and an interval needs 20")
+
+
+@pytest.mark.parametrize("champion", [None, WEAK, STRONG, SHAKEN])
+@pytest.mark.parametrize("on_insufficient", ["keep", "allow"])
+def test_promotes_says_what_the_verdict_says(champion: Vector | None, on_insufficient: OnInsufficient) -> None:
+    quick: dict[str, Gate] = {"quick": NOT_MEASURED}
+    two: dict[str, Gate] = {"better": SUPERIOR, "floor": FLOOR}
+    for gates in (ALL, ALL | quick, quick, two):
+        for challenger in (STRONG, WEAK, SHAKEN):
+            evidence = _evidence(challenger, champion)
+            verdict = decide(gates, evidence, on_insufficient=on_insufficient)
+            assert promotes(gates, evidence, on_insufficient=on_insufficient) is verdict.promote
+
+
+def test_every_gate_there_is_stands_in_the_yaml_but_for_two_that_are_choices() -> None:
+    written = yaml.safe_load((Path(__file__).parents[2] / "conf" / "stage" / "promote.yaml").read_text())
+    kinds = {get_args(get_type_hints(gate)["kind"])[0] for gate in get_args(Gate)}
+    assert kinds - {one["kind"] for one in written["gates"].values()} == {"non_inferior", "calibration_in_the_large"}

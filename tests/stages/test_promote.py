@@ -66,7 +66,7 @@ def test_a_clearly_better_challenger_does(lake: Path) -> None:
     candidate(lake, "model.seed=3")
     ran = done(*PROMOTE, root=lake)
     assert champion(lake) == 3
-    assert "is champion now" in ran.out
+    assert re.search(r"version 3 is champion now \(.*leak_free.*: warn\)", ran.out)
 
 
 def test_every_decision_is_a_run_with_all_its_evidence(business: Path) -> None:

@@ -15,7 +15,6 @@ from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
 from churn.training.calibration import Exponential
 from tests.command import FAST, TRAINED, churn, done
-from tests.decisions import crown
 
 HERE = Path(__file__).parent.parent.parent
 DECLARATION = """
@@ -63,7 +62,7 @@ def registry(root: Path) -> Registry:
     return Registry(folder=root / "mlflow", uri=None, model="minutes", experiment="churn-prediction")
 
 
-def test_a_regression_trains_and_scores_better_than_the_mean_and_gates_of_a_classification_refuse_it(
+def test_a_regression_trains_scores_better_than_the_mean_and_is_promoted_over_its_own_gates(
     place: tuple[str, ...], raw: Path, tmp_path: Path
 ) -> None:
     root = Path(shutil.copytree(raw, tmp_path / "lake"))
@@ -74,9 +73,9 @@ def test_a_regression_trains_and_scores_better_than_the_mean_and_gates_of_a_clas
     assert made.metrics["rmse_test_low"] < made.metrics["rmse_test"] < made.metrics["rmse_test_high"]
     assert "auc_test" not in made.metrics
     assert re.search(rf"RMSE +{made.metrics['rmse_test']:.4g} ", ran.out)
-    refused = churn(*place, "stage=promote", f"date={TRAINED}", root=root)
-    assert (refused.code, "neither 0 nor 1" in refused.err) == (3, True)
-    crown(registry(root), 1, since=TRAINED)
+    refused = churn(*place, "stage=promote", f"date={TRAINED}", "stage.gates.r2_floor.minimum=0.99", root=root)
+    assert (refused.code, "r2_floor: fail" in refused.out, "auc_floor" in refused.out) == (4, True, False)
+    assert "version 1 is champion now" in done(*place, "stage=promote", f"date={TRAINED}", root=root).out
     done(*place, "stage=features", "date=2025-08-20", *FAST, root=root)
     done(*place, "stage=score", "date=2025-08-20", *FAST, root=root)
     scores = pl.read_parquet(root / "predictions" / "minutes" / "date=2025-08-20" / "scores.parquet")
