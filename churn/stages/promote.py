@@ -7,11 +7,10 @@ before the alias moves, whatever it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from churn.champion import Champion, find_champion, reign_to_note
+from churn.champion import Champion, find_champion, learned_dates, reign_to_note
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode, SettingsError
 from churn.labelled import read_labelled
@@ -83,8 +82,7 @@ def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
     test = Part.from_json(challenger.lineage["parts"]["test"])
     if champion is None:
         return test
-    learned = [Part.from_json(champion.bundle.lineage["parts"][name]) for name in ("train", "calibration")]
-    known = [day for day in test.dates if _knows(learned, Part(dates=(day,), buckets=test.buckets), challenger)]
+    known = learned_dates(champion, test)
     if known:
         found = f"the champion (version {champion.version}) learned labels of the test dates "
         after = (
@@ -94,10 +92,6 @@ def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
             where="promote", found=found + ", ".join(map(str, known)), action=f"train the challenger {after}"
         )
     return test
-
-
-def _knows(learned: Sequence[Part], test: Part, challenger: Bundle) -> bool:
-    return any(part.overlaps(test, horizon_days=challenger.horizon_days) for part in learned)
 
 
 def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:

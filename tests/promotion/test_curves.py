@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from scipy.stats import binom
 from sklearn.metrics import auc as area
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
@@ -34,6 +35,17 @@ def _farthest(points: npt.NDArray[np.float64], line: npt.NDArray[np.float64]) ->
         along = np.clip((points - start) @ way / max(way @ way, 1e-300), 0, 1)[:, None]
         nearest = np.minimum(nearest, np.linalg.norm(points - start - along * way, axis=1))
     return float(nearest.max())
+
+
+def test_the_gap_of_chance_is_the_mean_deviation_of_binomial_shares() -> None:
+    groups = {0.1: 400, 0.6: 100}
+    scores = np.repeat([*groups], [*groups.values()])
+    away = {
+        p: n * float(binom.pmf(np.arange(n + 1), n, p) @ np.abs(np.arange(n + 1) / n - p)) for p, n in groups.items()
+    }
+    assert curves.chance_gap(scores, bins=2, draws=4000) == pytest.approx(sum(away.values()) / 500, rel=0.03)
+    assert curves.chance_gap(scores, bins=2) == curves.chance_gap(scores, bins=2)
+    assert curves.chance_gap(np.array([0.0, 1.0]), bins=2) == 0
 
 
 @pytest.mark.parametrize("n", [100, 50_000])
