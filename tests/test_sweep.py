@@ -331,7 +331,7 @@ def test_a_sweep_that_is_told_to_end_leaves_no_folder_and_says_what_has_run(
         signal.signal(signal.SIGTERM, before)
     assert ran.code == 130
     assert "1 finished, 1 skipped" in ran.out
-    assert [path.name for path in tmp_path.iterdir()] == ["lake"]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(

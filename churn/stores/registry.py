@@ -173,7 +173,8 @@ class Registry:
             path = self._tracking.artifacts(run) / "bundle"
             if self._tracking.uri:
                 root = client.get_run(run).info.artifact_uri
-                path = Path(mlflow.artifacts.download_artifacts(f"{root}/bundle", dst_path=folder))
+                address = {"artifact_uri": f"{root}/bundle", "tracking_uri": self._tracking.uri}
+                path = Path(mlflow.artifacts.download_artifacts(**address, dst_path=folder))
             return {file.name: file.read_bytes() for file in path.iterdir()}
 
     def record(self, version: int, *, decision: Mapping[str, object]) -> None:

@@ -127,7 +127,9 @@ def test_too_little_history_is_refused_with_what_is_needed_and_the_first_date_th
     assert "split.validation_dates=0" in ran.err
     first = re.search(r"with stage\.every=1mo (\S+) is the first date", ran.err)
     assert first
-    assert first[1] == "2025-08-03"  # 90 days of history, three gaps between four dates, 30 days for the label
+    assert (
+        first[1] == "2025-07-31"
+    )  # 04-01 is the first with 90 days before it, 05-01, 06-01, 07-01, and 30 for the label
 
 
 def test_a_date_before_any_history_is_refused(untrained: Path) -> None:
