@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
 from churn.journal import start_journal
-from churn.usage import CONF, help_text, options
+from churn.usage import CONF, help_text, in_full, options
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -57,6 +57,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or {"-h", "--help"} & set(arguments):
         print(help_text())  # noqa: T201 - help is for standard output
         return ExitCode.OK
+    arguments = in_full(arguments)
     os.umask(0o027)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
     try:

@@ -22,8 +22,8 @@ from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
 from churn.promotion.metrics import Estimate, auc, average_precision, brier, log_loss
 from churn.promotion.regression import mae, r2, rmse
-from churn.settings import TrainStage
-from churn.stores.lake import fingerprint
+from churn.settings.stages import TrainStage
+from churn.stores.partition import fingerprint
 from churn.stores.remembered import made_once
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
 from churn.training.calibration import Calibrator, Exponential, Plain

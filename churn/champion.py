@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from churn.doors import Doors
-from churn.errors import DataError, LockedError, SettingsError
-from churn.stores.registry import Registered
+from churn.errors import DataError, LockedError, SettingsError, TryAgainError
+from churn.stores.aliases import Registered
 from churn.training.bundle import Bundle
 from churn.training.split import Part
 
@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The registry's number of the champion, and its bundle."""
+    """The registry's number of the champion, and its bundle; `confirmed` where the registry says so tonight."""
 
     version: int
     bundle: Bundle
+    confirmed: bool = True
 
 
 def find_champion(doors: Doors) -> Champion | None:
@@ -53,6 +54,46 @@ def require_champion(doors: Doors) -> Champion:
         action = f"run stage=train, then stage=promote (dataset={doors.settings.dataset.name})"
         raise SettingsError(where=f"registry {doors.registry.model}", found="no champion yet", action=action)
     return champion
+
+
+def champion_tonight(doors: Doors) -> Champion:
+    """Returns the champion; where the registry does not answer, the last that was verified and kept in the lake.
+
+    A night is scored by an earlier decision rather than by none; it is told, and stands in the night's manifest.
+
+    Raises:
+        SettingsError: nobody was ever promoted.
+        TryAgainError: the registry did not answer, and no whole copy of a champion is kept.
+    """
+    try:
+        return require_champion(doors)
+    except TryAgainError as error:
+        kept = _last_kept(doors)
+        if kept is None:
+            raise
+        log.warning("%s: %s; tonight's scores are by version %d, the last champion known", *_told(error), kept.version)
+        return kept
+
+
+def _told(error: TryAgainError) -> tuple[str, str]:
+    return error.where, error.found
+
+
+def _last_kept(doors: Doors) -> Champion | None:
+    partition = doors.partition("champion")
+    try:
+        manifest = doors.lake.manifest(partition)
+        if manifest is None:
+            return None
+        folder = doors.lake.path(partition)
+        bundle = Bundle.from_files({name: (folder / name).read_bytes() for name in manifest.files})
+    except (DataError, OSError) as error:
+        log.warning("the kept copy of the champion is damaged: %s", error)
+        return None
+    if bundle.fingerprint != manifest.inputs["bundle"]:
+        log.warning("the kept copy of the champion is another bundle than its manifest says")
+        return None
+    return Champion(version=int(manifest.inputs["model_version"]), bundle=bundle, confirmed=False)
 
 
 def champion_of(doors: Doors, day: date) -> Champion:

@@ -13,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn.errors import DataError, SettingsError
+from churn.errors import ChurnError, DataError, SettingsError
 from churn.settings import SQL, Settings
-from churn.stores.lake import Lake, Partition
+from churn.stores.lake import Lake
+from churn.stores.partition import Partition
 
 if TYPE_CHECKING:
     from churn.datasets.dataset import Dataset
@@ -82,7 +83,10 @@ class Doors:
             found = f"dataset.tables has {', '.join(sorted(sources))}"
             action = f"name those that the dataset declares: {', '.join(sorted(declared))}"
             raise SettingsError(where=f"conf/dataset/{self.dataset.name}.yaml", found=found, action=action)
-        days = {name: sources[name].days(table, self.bench) for name, table in declared.items()}
+        try:
+            days = {name: sources[name].days(table, self.bench) for name, table in declared.items()}
+        except ChurnError as error:
+            raise error.adding("no raw day is published before that") from error
         return {name: self._up_to_today(name, found) for name, found in days.items()}
 
     def _up_to_today(self, name: str, days: dict[date, str]) -> dict[date, str]:
@@ -156,8 +160,10 @@ class Doors:
         """Returns nothing where every daily table has the newest raw day of all tables (today's left out).
 
         Raises:
-            DataError: some have not, so that the newest night cannot be made; naming them, and since when.
+            DataError: that day is older than the dataset's feeds may be, or some tables have not got it, so that the
+                newest night cannot be made; naming them, and since when.
         """
+        self._require_recent()
         newest, daily = self._newest_by_table, [table.name for table in self.dataset.tables if table.daily]
         ahead = max(newest, key=lambda name: newest[name])
         late = [f"{name} has no rows after {newest[name]}" for name in daily if newest[name] < newest[ahead]]
@@ -166,8 +172,20 @@ class Doors:
             action = f"mend the feed; the nights up to {self.newest_night} can be made by their dates, not by date=auto"
             raise DataError(where=f"raw {self.dataset.name}", found=found, action=action)
 
-    def command(self, stage: str, day: date) -> str:
-        """Returns the command that a person types to run a stage for this dataset at a date, under this root."""
+    def _require_recent(self) -> None:
+        newest, today = self._newest_by_table, self.settings.today
+        allowed, age = self.settings.dataset.newest_day_within_days, (today - max(newest.values())).days
+        if allowed is not None and age > allowed:
+            days = ", ".join(f"{name} {'none' if day == date.min else day}" for name, day in newest.items())
+            found = f"the newest raw day is {age} days before today, {today}, and {allowed} are allowed: {days}"
+            action = (
+                f"mend the feeds; the nights up to {self.newest_night} can be made by their dates, not by date=auto; "
+                "where no newer days are to come, set dataset.newest_day_within_days=null"
+            )
+            raise DataError(where=f"raw {self.dataset.name}", found=found, action=action)
+
+    def command(self, stage: str, day: date | str) -> str:
+        """Returns the command that a person types to run a stage for this dataset at some date, under this root."""
         root = self.settings.root
         under = "" if root == Path("lake").absolute() else f" root={shlex.quote(str(root))}"
         return f"python -m churn stage={stage} dataset={self.settings.dataset.name} date={day}{under}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
@@ -52,6 +52,15 @@ class ChurnError(Exception):
     def __init__(self, *, where: str, found: str, action: str) -> None:
         self.where, self.found, self.action = where, found, action
         super().__init__(f"{where}: {found}\n  do: {action}")
+
+    def adding(self, text: str) -> Self:
+        """Returns the same stop with something more to say.
+
+        >>> print(DataError(where="raw/payments", found="no file", action="load it").adding("the scores stand"))
+        raw/payments: no file
+          do: load it; the scores stand
+        """
+        return type(self)(where=self.where, found=self.found, action=f"{self.action}; {text}")
 
 
 class SettingsError(ChurnError):

@@ -21,8 +21,8 @@ from churn.features.day import Tally
 from churn.features.intake import Sorted, broken_schema, sort_rows
 from churn.features.raw import RAW_DAY, RawTable
 from churn.stores.duck import duck_errors, rows_twice
-from churn.stores.lake import file_sha256
 from churn.stores.parquet import ParquetWriter
+from churn.stores.partition import file_sha256
 
 _SAMPLES = 5
 _GROUP_ROWS = 100_000

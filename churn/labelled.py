@@ -7,7 +7,7 @@ published features alone, the same that scoring reads.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from churn.doors import Doors
 from churn.errors import DataError
 from churn.raw_days import RawDays, in_lake, require_unchanged, require_whole
 from churn.stores.parquet import read_table
+from churn.stores.partition import fingerprint
 from churn.training.hashing import Ints, buckets
 from churn.training.split import BUCKETS, Part
 
@@ -90,6 +91,47 @@ def require_ripe(doors: Doors, raw: RawDays, dates: Sequence[date], *, known_at:
         raise DataError(where=f"labels {doors.dataset.name}", found=found, action=action)
     for day in dates:
         _require_window(doors, raw, day, known_at=known_at)
+
+
+def read_protected(doors: Doors, rows: Labelled) -> pl.DataFrame | None:
+    """Returns the protected attributes of labelled rows, one row each in their order; None where none is declared.
+
+    For the fairness evaluation alone: no model and no published file sees them. What the SQL does not know is null.
+
+    Raises:
+        DataError: the dataset's `protected.sql` lacks an attribute that is declared, or gives a customer twice.
+    """
+    names = doors.dataset.protected
+    if not names:
+        return None
+    asked = pl.DataFrame({doors.dataset.key: rows.customers, "day": rows.days})
+    found = [_protected(doors, day.item()).with_columns(pl.lit(day).alias("day")) for day in np.unique(rows.days)]
+    joined = asked.join(pl.concat(found), on=[doors.dataset.key, "day"], how="left", maintain_order="left")
+    if joined.height != asked.height:
+        action = "make protected.sql give one row a customer"
+        raise DataError(where=f"protected {doors.dataset.name}", found="a customer twice", action=action)
+    return joined.select(names)
+
+
+def _protected(doors: Doors, day: date) -> pl.DataFrame:
+    dataset = doors.dataset
+    found = doors.sql.protected(day, key=dataset.key, horizon_days=dataset.horizon_days)
+    missing = [name for name in (dataset.key, *dataset.protected) if name not in found.columns]
+    if missing:
+        where, action = f"sql/{dataset.name}/protected.sql", f"select it; it gives {', '.join(found.columns)}"
+        raise DataError(where=where, found=f"no column {missing[0]}", action=action)
+    return found.select(dataset.key, *dataset.protected)
+
+
+def table_fingerprint(train: Part, test: Part, inputs: Mapping[str, str]) -> str:
+    """Returns the fingerprint of a training table: which rows it has, and what their features and labels hold.
+
+    `inputs` are those of the rows; more of them change nothing.
+    """
+    days = {str(day) for part in (train, test) for day in part.dates}
+    read = {name: content for name, content in inputs.items() if name.split("/")[0] in {"features", "labels"}}
+    own = {name: content for name, content in read.items() if name.rpartition("/")[2].removeprefix("date=") in days}
+    return fingerprint([train.to_json(), test.to_json(), own])
 
 
 def _among(customers: Ints, part: Part) -> npt.NDArray[np.bool_]:

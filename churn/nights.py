@@ -30,11 +30,13 @@ class Nights:
     """What a run works on: its dates, oldest first.
 
     `too_old` were missed and are left out by `catch_up_days`; `stopped` is why no later night can be worked on.
+    `newest` is the newest of the nights that there may be, where missed ones were looked for.
     """
 
     dates: tuple[date, ...]
     too_old: tuple[date, ...] = ()
     stopped: DataError | None = None
+    newest: date | None = None
 
     def told(self, outcome: Outcome) -> Outcome:
         """Returns the outcome of the dates with what became of the others."""
@@ -101,7 +103,7 @@ def _missed(doors: Doors, kind: str) -> Nights:
     too_old = tuple(day for day in missed if day < first)
     if too_old:
         log.warning("%s: %d nights before %s were missed and are left out", name, len(too_old), first)
-    return Nights(dates=tuple(day for day in missed if day >= first), too_old=too_old)
+    return Nights(dates=tuple(day for day in missed if day >= first), too_old=too_old, newest=newest)
 
 
 def _stale(doors: Doors, kinds: Sequence[str]) -> Nights:
@@ -165,4 +167,11 @@ def no_night(settings: Settings, found: Nights) -> Outcome:
     within = f" in the last {settings.catch_up_days} days" if found.too_old else ""
     before = ", of those before it was stopped" if found.stopped else ""
     headline = f"{settings.stage.name} {settings.dataset.name}: nothing to do, no night {what}{within}{before}"
-    return found.told(Outcome(headline=headline))
+    return found.told(Outcome(headline=headline, figures=_newest(settings, found)))
+
+
+def _newest(settings: Settings, found: Nights) -> dict[str, str]:
+    if found.newest is None:
+        return {}
+    day = found.newest - timedelta(days=1)
+    return {"newest raw day": f"{day}, {(settings.today - day).days:,} days before today"}

@@ -20,13 +20,15 @@ from itertools import groupby
 from pathlib import Path
 
 from churn.doors import Doors
-from churn.errors import DataError, TryAgainError
+from churn.errors import ChurnError, DataError, TryAgainError
 from churn.features.day import Tally, day_faults
 from churn.raw_partition import NO_ROW, accept, carry, files_lost, publish, tallies_of
-from churn.stores.lake import Manifest, disk_errors, fingerprint
+from churn.stores.disk import disk_errors
+from churn.stores.partition import Manifest, fingerprint
 
 log = logging.getLogger(__name__)
 _DAYS_AT_ONCE = 92
+_DAYS_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,13 @@ class RawDays:
             found = "no raw day with rows"
             raise DataError(where=f"raw tables before {day}", found=found, action="load raw data, or ask a later date")
         return Coverage(first_day=days[0], last_day=days[-1])
+
+    def accepted(self, day: date) -> dict[str, str]:
+        """Returns which raw days before `day` were taken as they are, the newest first, as a figure for a person."""
+        taken = {raw: found.facts["accepted"] for raw, found in self.manifests.items() if "accepted" in found.facts}
+        told = [f"{raw} ({taken[raw]['reason']})" for raw in sorted(taken, reverse=True) if raw < day]
+        more = [f"and {len(told) - _DAYS_TOLD:,} more"] if len(told) > _DAYS_TOLD else []
+        return {"accepted": ", ".join([*told[:_DAYS_TOLD], *more])} if told else {}
 
     def quarantined(self, day: date) -> dict[str, int]:
         """Returns how many rows before `day` break which rule, by `table: rule`."""
@@ -231,6 +240,16 @@ def _scratch(doors: Doors) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def _unpublished(days: Sequence[date]) -> Iterator[None]:
+    """Adds to what stops the reading of some days that none of them was published."""
+    try:
+        yield
+    except ChurnError as error:
+        span = str(days[0]) if len(days) == 1 else spelled_span(days)
+        raise error.adding(f"nothing of {span} was published") from error
+
+
 def _neighbours(wanted: Mapping[date, object], sources: Mapping[str, Mapping[date, str]]) -> Iterator[tuple[date, ...]]:
     """Yields the wanted days in runs of some weeks at most, between which no day lies that is there already."""
     days = sorted({day for known in sources.values() for day in known} | set(wanted))
@@ -246,15 +265,17 @@ def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str
     held, limits = in_lake(doors).manifests, doors.settings.dataset.intake
     tallies: dict[date, dict[str, Tally]] = {day: {} for day in days}
     for table in doors.dataset.tables:
-        for day, tally in take_in(doors, table, days=days, scratch=scratch).items():
+        with _unpublished(days):
+            came = take_in(doors, table, days=days, scratch=scratch)
+        for day, tally in came.items():
             is_forgotten = day not in doors.raw_days[table.name] and inputs[day][f"source/{table.name}"] != NO_ROW
             tallies[day][table.name] = (
                 carry(doors, day, table.name, held=held[day], scratch=scratch) if is_forgotten else tally
             )
     before = [tallies_of(manifest) for day, manifest in held.items() if day < days[0]]
-    came = {**{day: manifest.inputs for day, manifest in held.items()}, **inputs}
+    made_from = {**{day: manifest.inputs for day, manifest in held.items()}, **inputs}
     for day in days:
-        lost = files_lost(doors, [came[past] for past in sorted(came) if past < day], now=inputs[day])
+        lost = files_lost(doors, [made_from[past] for past in sorted(made_from) if past < day], now=inputs[day])
         faults = (*lost, *day_faults(doors.dataset.tables, tallies[day], before=before, limits=limits))
         accepted = accept(doors, day, faults, tallies=tallies[day], held=held.get(day)) if faults else {}
         publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch, accepted=accepted)

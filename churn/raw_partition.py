@@ -17,7 +17,7 @@ from typing import Any
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.features.day import Tally
-from churn.stores.lake import Manifest
+from churn.stores.partition import Manifest
 from churn.stores.sources import Source
 from churn.stores.sources.csv_text import Csv
 from churn.stores.sources.parquet import Parquet
@@ -44,9 +44,11 @@ def accept(
     reason = doors.settings.dataset.intake.accept.get(day.isoformat(), then)
     where = f"raw {doors.dataset.name} {day}"
     if reason is None:
+        command = doors.command(doors.settings.stage.name, doors.settings.date or doors.day)
         action = (
             "mend the feed and run again, nothing of that day was published; to take that day as it is, add the "
-            f"reason: '+dataset.intake.accept={{{day}: the reason}}'"
+            "reason (in double quotes, as a comma would end it): "
+            f"{command} '+dataset.intake.accept={{{day}: \"the reason\"}}'"
         )
         raise DataError(where=where, found="; ".join(faults), action=action)
     log.warning("%s: %s; accepted: %s", where, "; ".join(faults), reason)

@@ -13,7 +13,7 @@ from churn.doors import Doors
 from churn.errors import DataError
 from churn.labelled import require_ripe
 from churn.raw_days import Coverage, RawDays
-from churn.settings import TrainStage
+from churn.settings.stages import TrainStage
 from churn.training.split import Split
 
 _LOOK_AHEAD_DAYS = 1_500

@@ -6,12 +6,16 @@ Read off conf/ and the first lines of the stage files, without importing them, s
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from churn.errors import ExitCode
 
 HERE = Path(__file__).parent
 CONF = HERE.parent / "conf"
+_KEY = re.compile(r"^(\w+):", re.MULTILINE)
+_OVERRIDE = re.compile(r"(~|\+{0,2})(\w+)(?=[=.]|$)")
 
 
 def help_text() -> str:
@@ -30,7 +34,8 @@ def help_text() -> str:
             f"datasets: {', '.join(options('dataset'))}",
             "dates:    2026-01-05, 2026-01-01..2026-01-31, 2026-01-01..2026-12-01/1mo; train and promote take one,",
             "          and where it is left out the day after the newest raw day",
-            "settings: stage=score --cfg job prints them all; the files in conf/ explain each",
+            "settings: stage=score --cfg job prints them all; the files in conf/ explain each; stage.version=3 of the",
+            "          stage that is run may be written version=3",
             "exit:     " + ", ".join(f"{code} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
         ]
     )
@@ -39,6 +44,35 @@ def help_text() -> str:
 def options(group: str) -> list[str]:
     """Returns the names that may be chosen in a group of conf/."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def in_full(arguments: Iterable[str]) -> list[str]:
+    """Returns the arguments with the stage's own settings as Hydra knows them: `version=3` becomes `stage.version=3`.
+
+    What is a setting of every command, such as date or model, stays as it is.
+
+    >>> in_full(["stage=promote", "version=3", "date=2026-01-05", "~gates.calibration"])
+    ['stage=promote', 'stage.version=3', 'date=2026-01-05', '~stage.gates.calibration']
+    """
+    given = list(arguments)
+    stages = [one.partition("=")[2] for one in given if one.startswith("stage=")]
+    files = [path for name in stages for path in [CONF / "stage" / f"{name}.yaml"] if path.is_file()]
+    own = {key for path in files for key in _KEY.findall(path.read_text())} - _of_every_command()
+    return [_with_stage(one) if _sets(one, own) else one for one in given]
+
+
+def _sets(argument: str, keys: Collection[str]) -> bool:
+    found = _OVERRIDE.match(argument)
+    return found is not None and found[2] in keys and ("=" in argument or found[1] == "~")
+
+
+def _of_every_command() -> set[str]:
+    groups = {path.name for path in CONF.iterdir() if path.is_dir()}
+    return groups | set(_KEY.findall((CONF / "config.yaml").read_text())) | {"name", "defaults"}
+
+
+def _with_stage(override: str) -> str:
+    return _OVERRIDE.sub(r"\1stage.\2", override, count=1)
 
 
 def _first_line(path: Path) -> str:

@@ -323,6 +323,48 @@ def test_auto_stops_where_all_daily_tables_stay_away_while_others_come(root: Pat
     assert "payments has no rows after 2025-04-02, usage has no rows after 2025-04-02" in ran.err
 
 
+def test_auto_stops_where_all_feeds_stay_away_for_longer_than_they_may(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("churn.__main__._today", lambda: date(2025, 4, 11))
+    auto = ("stage=features", "date=auto", "catch_up_days=1")
+    done(*auto, "dataset.newest_day_within_days=3", root=root)
+    ran = churn(*auto, "dataset.newest_day_within_days=2", root=root)
+    assert ran.code == 3
+    assert "the newest raw day is 3 days before today, 2025-04-11, and 2 are allowed: customers 2025-04-08, " in ran.err
+    assert "usage 2025-04-08" in ran.err
+    assert "set dataset.newest_day_within_days=null" in ran.err
+    told = done(*auto, root=root).out.split("\n", 1)
+    assert "nothing to do" in told[0]
+    assert "newest raw day  2025-04-08, 3 days before today" in told[1]
+
+
+def test_a_truncated_file_stops_the_night_and_says_that_nothing_of_its_day_was_published(root: Path) -> None:
+    raw_file(root, "usage").write_bytes(raw_file(root, "usage").read_bytes()[:300])
+    before = published(root, "tables", "features")
+    ran = churn(*FEATURES, root=root)
+    assert ran.code == 3
+    assert f"date={LAST}/usage.parquet" in ran.err
+    assert f"; nothing of {LAST} was published" in ran.err
+    plain = root / "usage.parquet"
+    shutil.copy(raw_file(root, "usage"), plain)
+    ran = churn(*FEATURES, f"dataset.tables.usage.path={plain}", root=root)
+    assert ran.code == 3
+    assert "; no raw day is published before that" in ran.err
+    assert published(root, "tables", "features") == before
+
+
+def test_a_file_of_the_lake_that_was_cut_short_is_brought_again_and_told(root: Path) -> None:
+    held = root / "tables" / "subscription" / "date=2025-03-10" / "usage.parquet"
+    content = held.read_bytes()
+    held.write_bytes(content[:100])
+    ran = done("stage=features", f"date={LAST}", root=root)
+    assert "WARNING tables/subscription/date=2025-03-10 is damaged, and not taken as there: " in ran.err
+    assert f"{held} holds 100 of {len(content):,} bytes" in ran.err
+    assert held.read_bytes() == content
+    assert "WARNING" not in done("stage=features", f"date={LAST}", root=root).err
+
+
 def test_a_file_that_came_on_every_day_before_and_does_not_come_stops_the_night(root: Path) -> None:
     without(root, "cancellations", first=LAST)
     ran = churn(*FEATURES, root=root)
@@ -349,15 +391,18 @@ def test_a_feed_whose_empty_days_were_accepted_is_refused_on_the_next(root: Path
 
 def test_the_words_that_the_error_tells_accept_the_day_for_as_long_as_its_rows_are_the_same(root: Path) -> None:
     change(root, "usage", lambda table: table.clear())
-    (told,) = re.findall(r"add the reason: (.*)", churn(*FEATURES, root=root).err)
-    ran = done(*FEATURES, *shlex.split(told), root=root)
-    fault = "usage: no row, and it brings rows every day"
-    assert f"raw subscription {LAST}: {fault}; accepted: the reason" in ran.err
-    accepted = {"reason": "the reason", "faults": [fault]}
+    (told,) = re.findall(r"add the reason .*: python -m churn (.*)", churn(*FEATURES, root=root).err)
+    ran = done(*shlex.split(told.replace("the reason", "closed, as agreed: {a holiday}")), root=root)
+    fault, reason = "usage: no row, and it brings rows every day", "closed, as agreed: {a holiday}"
+    assert f"raw subscription {LAST}: {fault}; accepted: {reason}" in ran.err
+    accepted = {"reason": reason, "faults": [fault]}
     assert manifest(root, "tables", LAST).facts["accepted"] == accepted
     change(root, "payments", lambda table: table.reverse())  # the same rows, in another file
-    assert f"{fault}; accepted: the reason" in done(*FEATURES, root=root).err
+    assert f"{fault}; accepted: {reason}" in done(*FEATURES, root=root).err
     assert manifest(root, "tables", LAST).facts["accepted"] == accepted
+    for later in ("stage=features date=2025-04-04", "stage=status"):
+        assert re.search(rf"accepted +{LAST} \({reason}\)\n", done(*later.split(), root=root).out)
+    assert "accepted" not in done("stage=features", f"date={LAST}", root=root).out
     change(root, "payments", lambda table: table.head(table.height - 1))
     assert churn(*FEATURES, root=root).code == 3
 

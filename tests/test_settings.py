@@ -90,7 +90,16 @@ def test_the_same_settings_are_the_same_under_every_root_and_in_every_sweep(
     assert [*asked[1:8:2], asked[8]] == [swept] * 5
     assert single["dataset"]["folder"] == "<root>/raw/subscription"
     assert single["dataset"]["tables"]["usage"]["path"] == "<root>/raw/subscription/date=*/usage.parquet"
-    assert "one" not in str(single["dataset"])
+    assert "one/" not in str(single["dataset"])
+
+
+@pytest.mark.parametrize("stage", ["prune", "status", "demo"])
+@pytest.mark.parametrize("date", ["stale", "2026-01-05"])
+def test_a_date_is_refused_where_it_would_be_ignored(stage: str, date: str, tmp_path: Path) -> None:
+    ran = command(f"stage={stage}", f"date={date}", root=tmp_path / "lake")
+    assert ran.code == 2
+    assert f"stage={stage}: date={date}, and it takes none\n  do: leave date= out" in ran.err
+    assert not (tmp_path / "lake").exists()
 
 
 def test_a_path_outside_the_root_is_told_as_it_was_typed(asked: list[dict[str, Any]], tmp_path: Path) -> None:

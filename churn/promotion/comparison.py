@@ -20,10 +20,11 @@ _POWER = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedDifference:
-    """The challenger's AUC minus the champion's on the same `n` rows, with standard error and 95 % interval.
+    """How much better the challenger is than the champion on the same `n` rows, with standard error and 95 % interval.
 
-    `p_value` is one-sided: how likely a difference this large is where there is none. A difference without any spread
-    (the same ranking twice) has a p-value of 1.
+    In the metric's unit, over 0 where the challenger is better, whichever way the metric points. `p_value` is
+    one-sided: how likely a difference this large is where there is none. A difference without any spread (the same
+    ranking twice) has a p-value of 1.
     """
 
     difference: float
@@ -31,6 +32,21 @@ class PairedDifference:
     interval: tuple[float, float]
     p_value: float
     n: int
+
+    @classmethod
+    def of(cls, difference: float, se: float, *, n: int) -> PairedDifference:
+        """Returns the difference that is about normal around `difference`.
+
+        >>> round(PairedDifference.of(0.02, 0.01, n=500).p_value, 4)
+        0.0228
+        """
+        return cls(
+            difference=difference,
+            se=se,
+            interval=(difference - Z95 * se, difference + Z95 * se),
+            p_value=1.0 - NormalDist().cdf(difference / se) if se > 0 else 1.0,
+            n=n,
+        )
 
     def lower_bound(self, alpha: float) -> float:
         """The one-sided lower confidence bound at level 1 - alpha."""
@@ -70,10 +86,4 @@ def compare_auc(
     apart = Placements(positives=one.positives - other.positives, negatives=one.negatives - other.negatives)
     difference = float(apart.positives.mean())
     se = standard_error(apart, Owners.of(positive, customers))
-    return PairedDifference(
-        difference=difference,
-        se=se,
-        interval=(difference - Z95 * se, difference + Z95 * se),
-        p_value=1.0 - NormalDist().cdf(difference / se) if se > 0 else 1.0,
-        n=positive.size,
-    )
+    return PairedDifference.of(difference, se, n=positive.size)

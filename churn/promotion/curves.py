@@ -95,7 +95,7 @@ def roc(labels: Vector, scores: Vector) -> Roc:
 
     positive, values = check_rows(labels, scores)
     across, up, _ = roc_curve(positive, values)
-    kept = _thinned(across, up)
+    kept = thinned(across, up)
     return Roc(
         false_positive_rates=_numbers(across[kept]),
         true_positive_rates=_numbers(up[kept]),
@@ -125,7 +125,7 @@ def precision_recall(labels: Vector, scores: Vector) -> PrecisionRecall:
     reached, precise = recalls[-2::-1], precisions[-2::-1]
     across = np.concatenate([[0.0], np.repeat(reached, 2)[:-1]])
     up = np.repeat(precise, 2)
-    kept = _thinned(across, up)
+    kept = thinned(across, up)
     return PrecisionRecall(
         recalls=_numbers(across[kept]),
         precisions=_numbers(up[kept]),
@@ -184,31 +184,29 @@ def predicted_against_observed(observed: Vector, predicted: Vector, *, bins: int
     )
 
 
-def chance_gap(scores: Vector, *, bins: int = 10, draws: int = 200, seed: int = 1) -> float:
-    """Returns the gap that outcomes show on average where every score is the true probability.
+def score_bins(scores: Floats, *, bins: int) -> npt.NDArray[np.int64]:
+    """Returns the number of each row's bin, from 0 for the lowest scores.
 
-    A gap against outcomes is biased upwards by as much, most for few rows: `draws` sets of outcomes are drawn from
-    the scores themselves (0 to 1, one a row) and binned as `predicted_against_observed` does.
+    Bins hold about equally many rows; a score goes where the middle of its rows lies, so that no score is parted.
 
-    >>> round(chance_gap(np.full(100, 0.5), bins=1), 2)  # the mean distance of a share of 100 coins from one half
-    0.04
+    Raises:
+        DataError: fewer than one bin.
+
+    >>> score_bins(np.array([0.1, 0.9, 0.1, 0.5]), bins=2).tolist()
+    [0, 1, 0, 1]
     """
-    values, random = np.asarray(scores, dtype=np.float64), np.random.default_rng(seed)
-    drawn = ((random.random(values.size) < values).astype(np.float64) for _ in range(draws))
-    apart = [
-        rows.size * abs(mean - rows.mean()) for outcomes in drawn for mean, rows in _binned(outcomes, values, bins=bins)
-    ]
-    return float(sum(apart) / values.size / draws)
+    if bins < 1:
+        raise DataError(where="bins", found=str(bins), action="ask for at least 1")
+    _, level_of, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    own: npt.NDArray[np.int64] = np.floor(middle * bins / scores.size).astype(np.int64)[level_of]
+    return own
 
 
 def _binned(observed: Floats, scores: Floats, *, bins: int) -> Iterator[tuple[float, Floats]]:
-    """Yields each bin's mean score and its sorted observations: a score goes where the middle of its rows lies."""
-    if bins < 1:
-        raise DataError(where="bins", found=str(bins), action="ask for at least 1")
+    """Yields each bin's mean score and its sorted observations."""
     order = np.lexsort((observed, scores))
-    _, counts = np.unique(scores, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2
-    own = np.repeat(np.floor(middle * bins / scores.size).astype(int), counts)
+    own = score_bins(scores, bins=bins)[order]
     for chosen in np.unique(own):
         rows = order[own == chosen]
         yield float(scores[rows].mean()), observed[rows]
@@ -230,7 +228,7 @@ def _student(rows: Floats) -> tuple[float, float] | None:
     return float(rows.mean()) - reach, float(rows.mean()) + reach
 
 
-def _thinned(across: Floats, up: Floats) -> npt.NDArray[np.intp]:
+def thinned(across: Floats, up: Floats) -> npt.NDArray[np.intp]:
     """Returns the places of the points to keep: again and again the one farthest from the line drawn so far.
 
     That is Ramer, Douglas and Peucker's way, stopped at a number of points instead of at a tolerance.

@@ -25,7 +25,7 @@ Booleans: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 Z95 = NormalDist().inv_cdf(0.975)
-_EPSILON = float(np.finfo(np.float64).eps)
+EPSILON = float(np.finfo(np.float64).eps)
 _NEWTON_STEPS = 25
 
 
@@ -101,11 +101,12 @@ def auc(labels: Vector, scores: Vector, customers: Vector | None = None) -> Esti
     return _estimate(positive, figure, se, interval=_logit_interval(figure, se))
 
 
-def average_precision(labels: Vector, scores: Vector) -> Estimate:
+def average_precision(labels: Vector, scores: Vector, customers: Vector | None = None) -> Estimate:
     """Returns the average precision, base rate to 1 for a model that ranks: mean precision at each positive's score.
 
     `labels` and `scores` hold one value a row; tied scores enter at once. The standard error is the infinitesimal
-    jackknife's (the derivative by each row's weight), the interval is on the logit scale.
+    jackknife's (the derivative by each customer's weight, each row's where `customers` is None), the interval is on the
+    logit scale.
 
     Raises:
         DataError: see `check_rows`; an order without a fault, where the figure has no spread.
@@ -117,7 +118,7 @@ def average_precision(labels: Vector, scores: Vector) -> Estimate:
     figure, by_weight = _weighted_average_precision(positive, values)
     if figure == 1:
         raise _refusal("scores", "every positive scores over every negative", "look for a leak of the label")
-    se = float(np.linalg.norm(by_weight))
+    se = float(np.linalg.norm(np.bincount(customer_numbers(positive.size, customers), by_weight)))
     return _estimate(positive, figure, se, interval=_logit_interval(figure, se))
 
 
@@ -130,7 +131,7 @@ def brier(labels: Vector, scores: Vector) -> Estimate:
     >>> round(brier(np.array([0, 1, 0, 1]), np.array([0.2, 0.6, 0.2, 0.6])).figure, 4)
     0.1
     """
-    positive, values = _check_probabilities(labels, scores)
+    positive, values = check_probabilities(labels, scores)
     return _mean(positive, (values - positive) ** 2)
 
 
@@ -146,8 +147,8 @@ def log_loss(labels: Vector, scores: Vector) -> Estimate:
     >>> round(log_loss(np.array([0, 1, 0, 1]), np.full(4, 0.5)).figure, 4)
     0.6931
     """
-    positive, values = _check_probabilities(labels, scores)
-    inside = np.clip(values, _EPSILON, 1 - _EPSILON)
+    positive, values = check_probabilities(labels, scores)
+    inside = np.clip(values, EPSILON, 1 - EPSILON)
     return _mean(positive, -np.log(np.where(positive, inside, 1 - inside)))
 
 
@@ -162,7 +163,7 @@ def calibration_in_the_large(labels: Vector, scores: Vector, customers: Vector |
     >>> round(calibration_in_the_large(np.array([0, 1, 0, 1]), np.full(4, 0.6)).figure, 4)
     0.1
     """
-    positive, values = _check_probabilities(labels, scores)
+    positive, values = check_probabilities(labels, scores)
     return _mean(positive, values - positive, customers)
 
 
@@ -232,7 +233,7 @@ def _fit_line(positive: Booleans, logits: Floats) -> tuple[Floats, Floats]:
     for _ in range(_NEWTON_STEPS):
         chance = expit(design @ line)
         information = design.T @ (design * (chance * (1 - chance))[:, None])
-        if not np.linalg.cond(information) < 1 / _EPSILON:
+        if not np.linalg.cond(information) < 1 / EPSILON:
             break
         step = np.linalg.solve(information, design.T @ (positive - chance))
         line = line + step
@@ -241,7 +242,15 @@ def _fit_line(positive: Booleans, logits: Floats) -> tuple[Floats, Floats]:
     raise _refusal("scores", "no finite line fits best: they separate the labels", "look for a leak of the label")
 
 
-def _check_probabilities(labels: Vector, scores: Vector) -> tuple[Booleans, Floats]:
+def check_probabilities(labels: Vector, scores: Vector) -> tuple[Booleans, Floats]:
+    """Returns the labels as booleans and the scores as floats, one a row.
+
+    Raises:
+        DataError: see `check_rows`; a score outside [0, 1].
+
+    >>> check_probabilities(np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 1.0]))[1].tolist()
+    [0.1, 0.2, 0.3, 1.0]
+    """
     positive, values = check_rows(labels, scores)
     _refuse_any("scores", (values < 0) | (values > 1), "no probability (0 to 1)")
     return positive, values

@@ -25,7 +25,7 @@ def rmse(labels: Vector, scores: Vector) -> Estimate:
     >>> round(rmse(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 3.0])).figure, 4)
     0.8165
     """
-    truth, values = _check(labels, scores)
+    truth, values = check_numbers(labels, scores)
     squared = (values - truth) ** 2
     figure = math.sqrt(float(squared.mean()))
     return _estimate(figure, _error_of_mean(squared) / (2 * figure) if figure else 0.0, n=truth.size)
@@ -40,7 +40,7 @@ def mae(labels: Vector, scores: Vector) -> Estimate:
     >>> round(mae(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 3.0])).figure, 4)
     0.6667
     """
-    truth, values = _check(labels, scores)
+    truth, values = check_numbers(labels, scores)
     apart = np.abs(values - truth)
     return _estimate(float(apart.mean()), _error_of_mean(apart), n=truth.size)
 
@@ -56,7 +56,7 @@ def r2(labels: Vector, scores: Vector) -> Estimate:
     >>> round(r2(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 3.0])).figure, 4)
     0.5714
     """
-    truth, values = _check(labels, scores)
+    truth, values = check_numbers(labels, scores)
     spread = (truth - truth.mean()) ** 2
     if not spread.any():
         raise _refusal(f"{truth.size} labels, all of them {truth[0]:g}")
@@ -65,7 +65,15 @@ def r2(labels: Vector, scores: Vector) -> Estimate:
     return _estimate(1 - unexplained, _error_of_mean((squared - unexplained * spread) / variance), n=truth.size)
 
 
-def _check(labels: Vector, scores: Vector) -> tuple[Floats, Floats]:
+def check_numbers(labels: Vector, scores: Vector) -> tuple[Floats, Floats]:
+    """Returns labels and scores as floats, one a row.
+
+    Raises:
+        DataError: columns of other shapes, fewer than two rows, or a value that is not finite.
+
+    >>> check_numbers(np.array([1, 2]), np.array([1, 3]))[1].tolist()
+    [1.0, 3.0]
+    """
     truth, values = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     if truth.ndim != 1 or truth.shape != values.shape or truth.size < 2:
         raise _refusal(f"labels of shape {truth.shape}, scores of shape {values.shape}; two rows are the least")

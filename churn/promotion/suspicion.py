@@ -112,6 +112,54 @@ class Leaks:
             nearest=tuple(one for part in parts for one in part.nearest),
         )
 
+    def to_table(self) -> pl.DataFrame:
+        """Returns one row each, as it is published; `from_table` reads it."""
+        rows = [_to_row(one, suspicious=True) for one in self.suspicions]
+        rows += [_to_row(one, suspicious=False) for one in self.nearest]
+        return pl.DataFrame(rows, schema=_COLUMNS)
+
+    @classmethod
+    def from_table(cls, table: pl.DataFrame) -> Leaks:
+        """Returns what was published.
+
+        >>> one = Suspicion(feature="fee", kind=Kind.ALONE, figure=0.9, interval=(0.8, 0.95), limit=0.7, n=9,
+        ...                 unit="AUC", reason="r")
+        >>> found = Leaks(suspicions=(one,), nearest=())
+        >>> Leaks.from_table(found.to_table()) == found
+        True
+        """
+        read = [(row.pop("suspicious"), _from_row(row)) for row in table.iter_rows(named=True)]
+        return cls(
+            suspicions=tuple(one for suspicious, one in read if suspicious),
+            nearest=tuple(one for suspicious, one in read if not suspicious),
+        )
+
+
+_COLUMNS: dict[str, Any] = {
+    "suspicious": pl.Boolean,
+    "feature": pl.String,
+    "kind": pl.String,
+    "figure": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "limit": pl.Float64,
+    "n": pl.Int64,
+    "unit": pl.String,
+    "reason": pl.String,
+}
+
+
+def _to_row(one: Suspicion, *, suspicious: bool) -> dict[str, object]:
+    low, high = one.interval or (None, None)
+    plain = {name: getattr(one, name) for name in ("feature", "figure", "limit", "n", "unit", "reason")}
+    return {**plain, "suspicious": suspicious, "kind": str(one.kind), "low": low, "high": high}
+
+
+def _from_row(row: dict[str, Any]) -> Suspicion:
+    low, high = row.pop("low"), row.pop("high")
+    interval = None if low is None else (low, high)
+    return Suspicion(**row | {"kind": Kind(row["kind"]), "interval": interval})
+
 
 def _require(holds: bool, found: str, action: str) -> None:  # noqa: FBT001 - it is the condition itself
     if not holds:

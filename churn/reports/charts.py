@@ -26,11 +26,15 @@ class Alt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Points joined by a straight line; a reference (chance, the diagonal) is dashed and names itself at its end."""
+    """Points joined by a straight line; a reference (chance, the diagonal) is dashed and names itself at its end.
+
+    `other` names the line of another model: it is dotted, and has its name in its middle.
+    """
 
     xs: tuple[float, ...]
     ys: tuple[float, ...]
     reference: str = ""
+    other: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,8 @@ def line_chart(alt: Alt, *, x: Axis, y: Axis, lines: Sequence[Line] = (), dots: 
         alt,
         _grid(x, y),
         joined(_reference(line, x=x, y=y) for line in lines if line.reference),
-        joined(_polyline(line, x=x, y=y, class_="line") for line in lines if not line.reference),
+        joined(_other(line, x=x, y=y) for line in lines if line.other),
+        joined(_polyline(line, x=x, y=y, class_="line") for line in lines if not (line.reference or line.other)),
         joined(_dot(dot, x=x, y=y) for dot in dots),
         class_="chart square",
     )
@@ -185,6 +190,13 @@ def _reference(line: Line, *, x: Axis, y: Axis) -> Markup:
     at = place(x.percent(line.xs[end])), place(100 - y.percent(line.ys[end]))
     name = element("text", words(line.reference), x=at[0], y=at[1], dx=dx, dy=-8, text_anchor=anchor, class_="note")
     return joined([_polyline(line, x=x, y=y, class_="reference"), name])
+
+
+def _other(line: Line, *, x: Axis, y: Axis) -> Markup:
+    middle = len(line.xs) // 2
+    at = place(x.percent(line.xs[middle])), place(100 - y.percent(line.ys[middle]))
+    name = element("text", words(line.other), x=at[0], y=at[1], dx=8, dy=18, class_="note")
+    return joined([_polyline(line, x=x, y=y, class_="other"), name])
 
 
 def _dot(dot: Dot, *, x: Axis, y: Axis) -> Markup:

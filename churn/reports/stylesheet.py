@@ -63,6 +63,7 @@ svg.bars {{ margin-bottom: 0.75rem; }}
 .track {{ fill: var(--rule); opacity: 0.5; }}
 .bar, .dot {{ fill: var(--train); }}
 .line {{ fill: none; stroke: var(--train); stroke-width: 2.5; stroke-linejoin: round; }}
+.other {{ fill: none; stroke: var(--ink); stroke-width: 2; stroke-dasharray: 1.5 4; stroke-linecap: round; }}
 .interval {{ stroke: var(--train); stroke-width: 2; }}
 .reference, .border {{ fill: none; stroke: var(--soft); stroke-width: 1.5; stroke-dasharray: 5 4; }}
 .mark {{ stroke: var(--paper); stroke-width: 1; }}

@@ -12,14 +12,15 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from churn.champion import Champion, require_champion, scored_by
+from churn.champion import Champion, champion_tonight, scored_by
 from churn.doors import Doors
 from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
 from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, Table
-from churn.settings import DriftStage, Settings
-from churn.stores.lake import Manifest, Partition, fingerprint
+from churn.settings import Settings
+from churn.settings.stages import DriftStage
+from churn.stores.partition import Manifest, Partition, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,7 +36,7 @@ def run(settings: Settings) -> Outcome:
     found = nights(doors, "drift")
     if not found.dates:
         return no_night(settings, found)
-    champion = require_champion(doors)
+    champion = champion_tonight(doors)
     for day in found.dates:
         _publish(doors, scored_by(doors, champion, day), day)
     facts = {day: _facts(doors, day) for day in found.dates}

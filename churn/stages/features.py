@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from churn.stores.lake import Manifest, Staging
+    from churn.stores.lake import Staging
+    from churn.stores.partition import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def run(settings: Settings) -> Outcome:
             "features": f"{len(doors.dataset.features)}",
             "files": f"{doors.lake.root / 'features' / settings.dataset.name}",
             "quarantined": _quarantined(raw, dates[-1]),
+            **raw.accepted(dates[-1]),
             **_audit(rows[dates[-1]]),
         },
     )

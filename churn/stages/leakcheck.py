@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,22 +11,27 @@ from churn.doors import Doors
 from churn.errors import ExitCode
 from churn.raw_days import in_lake
 from churn.reports.outcome import Outcome, Table
-from churn.settings import LeakcheckStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import LeakcheckStage
 from churn.stages import features, train
+from churn.stores.partition import fingerprint
 
 if TYPE_CHECKING:
-    from churn.promotion.suspicion import Rows, Suspicion
-    from churn.training.split import Part
+    from churn.promotion.suspicion import Leaks, Suspicion
+    from churn.training.split import Split
 
 
 def run(settings: Settings) -> Outcome:
     """Returns what is suspicious, with its evidence, and what came nearest to each limit."""
+    from churn.labelled import read_labelled
     from churn.promotion.leaks import find_leaks
+    from churn.promotion.suspicion import Rows
 
     stage = settings.stage_as(LeakcheckStage)
     doors = Doors(settings.at(stage.train))
     split = train.prepare(doors)
-    learned, tested = _rows(doors, split.train), _rows(doors, split.test)
+    learned_from, tested_on = (read_labelled(doors, part, known_at=doors.day) for part in (split.train, split.test))
+    learned, tested = (Rows(frame=rows.features, labels=rows.labels) for rows in (learned_from, tested_on))
     shown = _shown(doors, split.dates)
     found = find_leaks(
         learned,
@@ -38,6 +43,9 @@ def run(settings: Settings) -> Outcome:
         num_threads=settings.resources.threads,
     )
     suspicions = (*found.suspicions, *(_foresight(doors, shown) if shown.tables else ()))
+    if shown.tables:  # what could not be looked at is no clean answer for the gate
+        told = replace(found, suspicions=suspicions)
+        _publish(stage, doors, told, split=split, inputs=learned_from.inputs | tested_on.inputs)
     return Outcome(
         code=ExitCode.DATA if suspicions or not shown.tables else ExitCode.OK,
         headline=f"leakcheck {settings.dataset.name}: {len(suspicions)} suspicions",
@@ -51,12 +59,20 @@ def run(settings: Settings) -> Outcome:
     )
 
 
-def _rows(doors: Doors, part: Part) -> Rows:
-    from churn.labelled import read_labelled
-    from churn.promotion.suspicion import Rows
+def _publish(stage: LeakcheckStage, doors: Doors, found: Leaks, *, split: Split, inputs: dict[str, str]) -> None:
+    """Publishes what was found, for the gate that asks whether the check ran clean on a candidate's training table."""
+    from churn.labelled import table_fingerprint
+    from churn.stores.parquet import write_table
 
-    rows = read_labelled(doors, part, known_at=doors.day)
-    return Rows(frame=rows.features, labels=rows.labels)
+    table = found.to_table()
+    made_from = {
+        "training": table_fingerprint(split.train, split.test, inputs),
+        "limits": fingerprint(asdict(stage.limits)),
+        "code": doors.code("promotion", "stages/leakcheck.py"),
+    }
+    with doors.lake.publish(doors.partition("leaks", doors.day), inputs=made_from) as staging:
+        write_table(staging.path / "leaks.parquet", table)
+        staging.rows["leaks.parquet"] = table.height
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +106,10 @@ def _shown(doors: Doors, dates: Sequence[date]) -> _Shown:
 
 
 def _foresight(doors: Doors, shown: _Shown) -> tuple[Suspicion, ...]:
-    """Returns the features that change when the SQL is shown later days as well."""
+    """Returns the features that change when the SQL is shown later days as well.
+
+    Both tables of this one date are in memory, as the training table of all dates is anyway.
+    """
     import polars as pl
 
     from churn.promotion.foresight import changed

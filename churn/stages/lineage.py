@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from churn.champion import Champion, version_of
 from churn.doors import Doors
-from churn.errors import DataError, ExitCode
+from churn.errors import ChurnError, DataError, ExitCode
 from churn.nights import FEATURE_CODE, SCORE_CODE
-from churn.raw_days import in_lake
+from churn.raw_days import forgotten, in_lake
 from churn.reports.outcome import Outcome, Table
-from churn.settings import LineageStage, Settings
+from churn.settings import Settings
+from churn.settings.stages import LineageStage
 from churn.stages import features as features_stage
 from churn.stages import score as score_stage
-from churn.stores.lake import VERSIONS, Lake, Manifest, Partition
+from churn.stores.lake import VERSIONS, Lake
+from churn.stores.partition import Manifest, Partition, read_manifest, unlike
 from churn.training.split import Part
 
-_GONE = "gone (pruned)"
 _SAME = "the same bytes, features and scores"
 
 
@@ -51,12 +53,58 @@ def run(settings: Settings) -> Outcome:
 
 
 def _manifest_of(doors: Doors, partition: Partition, content: str) -> Manifest:
-    folder = doors.lake.version(partition, content)
-    manifest = doors.lake.manifest_in(folder) if folder else None
+    manifest = read_manifest(_place(doors, partition, content))
     if manifest is None:
-        found = f"the content {content[:16]} that the scores were made from is gone"
-        raise DataError(where=str(partition), found=found, action="it was pruned; restore it from a backup")
+        raise _lost(doors, partition, content)
     return manifest
+
+
+def _place(doors: Doors, partition: Partition, content: str) -> Path:
+    folder = doors.lake.version(partition, content)
+    if folder is None:
+        raise _lost(doors, partition, content)
+    return folder
+
+
+def _lost(doors: Doors, partition: Partition, content: str) -> DataError:
+    """Returns why a content is nowhere in the lake; what was found begins with one word for it."""
+    now, kept = doors.lake.manifest(partition), doors.lake.kept_at(partition, content)
+    if now is None or now.content == content:
+        return _unwell(doors, partition, now)
+    version = read_manifest(kept)
+    found = f"pruned: its content {content[:16]} was replaced since, and is gone"
+    if version is not None:
+        found = f"damaged: not the bytes that were published: {_spelled_files(kept, version)}"
+    return DataError(where=str(partition), found=found, action=f"restore {kept} from a backup")
+
+
+def _unwell(doors: Doors, partition: Partition, manifest: Manifest | None) -> DataError:
+    """Returns what is wrong with a partition that no run has replaced, and how it is made again."""
+    folder, found, first = doors.lake.path(partition), "missing: nothing is published there", ""
+    if manifest is not None:
+        found = f"damaged: not the bytes that were published: {_spelled_files(folder, manifest)}"
+        first = f"delete the folder {folder}, then "
+    action = f"{first}run: {doors.command('features', doors.settings.day)}; it is made again from the sources"
+    if partition.kind == "tables" and partition.day and _is_forgotten(doors, partition.day):
+        action = f"restore {folder} from a backup: its source no longer has that day"
+    return DataError(where=str(partition), found=found, action=action)
+
+
+def _is_forgotten(doors: Doors, day: date) -> bool:
+    """Says whether the lake alone holds, or held, some rows of a raw day; False where the sources do not answer."""
+    try:
+        at_sources = any(day in days for days in doors.raw_days.values())
+        return not at_sources or any(day in days for days in forgotten(doors).values())
+    except ChurnError:
+        return False
+
+
+def _spelled_files(folder: Path, manifest: Manifest) -> str:
+    return ", ".join(str(path) for path in unlike(folder, manifest))
+
+
+def _word(lost: DataError) -> str:
+    return lost.found.partition(":")[0]
 
 
 def _tables(doors: Doors, features: Manifest) -> dict[Partition, str]:
@@ -70,14 +118,16 @@ def _raw_days(doors: Doors, features: Manifest) -> str:
     places = [doors.lake.version(partition, content) for partition, content in tables.items()]
     days = sorted(partition.day for partition in tables if partition.day)
     older = sum(1 for place in places if place and place.is_relative_to(doors.lake.root / VERSIONS))
-    gone = sum(1 for place in places if place is None)
-    return f"{len(days):,} from {days[0]} to {days[-1]}: {older:,} replaced since and kept, {gone:,} gone"
+    lost = [_word(_lost(doors, *held)) for held, place in zip(tables.items(), places, strict=True) if place is None]
+    why = ", ".join(f"{count:,} {word}" for word, count in sorted(Counter(lost).items()))
+    gone = f"{len(lost):,} gone" + (f" ({why})" if why else "")
+    return f"{len(days):,} from {days[0]} to {days[-1]}: {older:,} replaced since and kept, {gone}"
 
 
 def _sources(doors: Doors, features: Manifest) -> str:
     """Returns where the raw days came from, as it was declared when each was brought."""
     places = [doors.lake.version(partition, content) for partition, content in _tables(doors, features).items()]
-    manifests = [doors.lake.manifest_in(place) for place in places if place]
+    manifests = [read_manifest(place) for place in places if place]
     named = [found.facts.get("sources", {}) for found in manifests if found]
     return ", ".join(sorted({f"{table}: {place}" for sources in named for table, place in sources.items()}))
 
@@ -94,7 +144,8 @@ def _trained_on(doors: Doors, model: Champion) -> Table:
             partition = doors.partition("features", day)
             content = lineage["inputs"][str(partition)]
             place = doors.lake.version(partition, content)
-            rows.append((name, str(day), content[:16], str(place.relative_to(doors.lake.root)) if place else _GONE))
+            where = str(place.relative_to(doors.lake.root)) if place else _word(_lost(doors, partition, content))
+            rows.append((name, str(day), content[:16], where))
     return Table(header=("part of the model", "date", "features content", "kept at"), rows=tuple(rows))
 
 
@@ -136,11 +187,7 @@ def _require_same_code(doors: Doors, features: Manifest, scores: Manifest) -> No
 
 
 def _link(doors: Doors, partition: Partition, content: str, *, into: Lake) -> None:
-    folder = doors.lake.version(partition, content)
-    if folder is None:
-        found = f"its content {content[:16]} is gone"
-        raise DataError(where=str(partition), found=found, action="it was pruned; restore it from a backup")
-    place = into.path(partition)
+    folder, place = _place(doors, partition, content), into.path(partition)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(folder.absolute())
 

@@ -15,7 +15,8 @@ from churn.doors import Doors
 from churn.errors import ChurnError, ExitCode, gravest
 from churn.nights import KINDS, nights, no_night
 from churn.reports.outcome import Outcome, Table
-from churn.settings import STALE, NightlyStage, Settings
+from churn.settings import STALE, Settings
+from churn.settings.stages import NightlyStage
 from churn.stages import drift, features, score
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,7 @@ def _night(settings: Settings, night: date, *, scored: bool) -> Outcome:
         headline=headline,
         figures={
             "features": built.headline,
+            **{name: figure for name, figure in built.figures.items() if name == "accepted"},
             "scores": scores.headline,
             **scores.figures,
             "drift": watched.headline,

@@ -1,38 +1,40 @@
 """Judges a candidate against the champion on rows that neither was trained on, and promotes it if the gates say so.
 
-Both models score the same published rows now; stored metrics are never compared. The decision is written on the version
-before the alias moves, whatever it is.
+Both models score the same published rows now; stored metrics are never compared. The decision is recorded as a run of
+its own before the alias moves, whatever it is.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from churn.champion import Champion, find_champion, learned_dates, reign_to_note
+from churn.champion import Champion, find_champion, reign_to_note, version_of
+from churn.decision import carry_out, require_reason, rolled_back, who
 from churn.doors import Doors
-from churn.errors import DataError, ExitCode, SettingsError
-from churn.labelled import read_labelled
+from churn.errors import ExitCode, SettingsError
 from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Table
-from churn.settings import PromoteStage, Settings
-from churn.training.split import Part
+from churn.settings import Settings
+from churn.settings.stages import PromoteStage
+from churn.shadow import ShadowNight, shadow_nights
+from churn.stores.decisions import Decision, Recorded
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from churn.labelled import Labelled
-    from churn.promotion.gates import Evidence
     from churn.promotion.verdict import Verdict
-    from churn.training.bundle import Bundle
 
 log = logging.getLogger(__name__)
+
+_PAGE = "case.html"
 
 
 def run(settings: Settings) -> Outcome:
     """Moves the alias `champion` to the candidate, or says why not (exit code 4)."""
-    doors = Doors(settings)
+    doors, stage = Doors(settings), settings.stage_as(PromoteStage)
+    if stage.approve:
+        require_reason("promote", stage.reason)
     bring(doors, doors.day)
     with doors.lake.lock(doors.partition("promotion")):
         version = _version(doors)
@@ -48,7 +50,21 @@ def _note_reign(doors: Doors) -> bool:
     champion = reign_to_note(doors)
     if champion is None:
         return False
-    doors.registry.note_reign(champion.version, since=doors.day)
+    reason = doors.settings.stage_as(PromoteStage).reason or "the alias was set by hand, or a promotion was cut off"
+    note = Decision(
+        kind="note",
+        version=champion.version,
+        champion=champion.version,
+        moves=True,
+        answer="not judged",
+        reason=reason,
+        by=who(),
+        since=doors.day.isoformat(),
+        figures={},
+        evidence={},
+        pages={},
+    )
+    carry_out(doors, note)
     log.warning("%s: version %d was champion on no record", doors.registry.model, champion.version)
     return True
 
@@ -63,68 +79,84 @@ def _version(doors: Doors) -> int:
 
 
 def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
+    from churn.case import case_of, lay_out
     from churn.promotion.verdict import decide
-    from churn.training.bundle import Bundle
 
-    stage, day = doors.settings.stage_as(PromoteStage), doors.day
-    challenger = Bundle.from_files(doors.registry.bundle_files(version))
-    rows = read_labelled(doors, _test_part(challenger, champion), known_at=day)
-    verdict = decide(stage.gates, _evidence(rows, challenger, champion, threads=doors.settings.resources.threads))
-    doors.registry.record(version, decision=_decision(doors, verdict, champion, rows=rows))
-    if verdict.promote:
-        doors.registry.set_champion(version, since=day)
-        find_champion(doors)  # keeps the new champion's verified copy, so that tonight needs no registry artifacts
-    return _outcome(doors.settings, verdict, champion, version=version)
-
-
-def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
-    """Returns the challenger's test rows, of which the champion must not have learned a label."""
-    test = Part.from_json(challenger.lineage["parts"]["test"])
-    if champion is None:
-        return test
-    known = learned_dates(champion, test)
-    if known:
-        found = f"the champion (version {champion.version}) learned labels of the test dates "
-        after = (
-            f"split=by_time, so that it tests at least {challenger.horizon_days} days after what the champion learned"
-        )
-        raise DataError(
-            where="promote", found=found + ", ".join(map(str, known)), action=f"train the challenger {after}"
-        )
-    return test
-
-
-def _evidence(rows: Labelled, challenger: Bundle, champion: Champion | None, *, threads: int) -> Evidence:
-    from churn.promotion.gates import Evidence
-
-    return Evidence(
-        labels=rows.labels,
-        challenger=_scores(challenger, rows, threads=threads),
-        champion=_scores(champion.bundle, rows, threads=threads) if champion else None,
-        customers=rows.customers,
+    stage = doors.settings.stage_as(PromoteStage)
+    case = lay_out(doors, version_of(doors, version), champion=champion)
+    verdict = decide(stage.gates, case.evidence, on_insufficient=stage.on_insufficient)
+    beside = _beside(doors, case.challenger, champion)
+    waits = _waits_for(doors, version, beside) if verdict.promote else None
+    told = _told(doors, verdict, waits)
+    page = case_of(doors, case, verdict, reason=told, shadow=tuple(map(str, beside)))
+    decision = Decision(
+        kind="promote",
+        version=version,
+        champion=champion.version if champion else None,
+        moves=verdict.promote and waits is None,
+        answer=str(verdict.answer),
+        reason=told,
+        by=who(),
+        since=doors.day.isoformat(),
+        figures=_figures(verdict),
+        evidence={
+            "date": doors.day.isoformat(),
+            "rows": case.rows.inputs,
+            "shadow": [asdict(night) | {"night": night.night.isoformat()} for night in beside],
+            **asdict(verdict),
+        },
+        pages={_PAGE: page},
     )
+    return _outcome(doors, verdict, carry_out(doors, decision), beside=beside)
 
 
-def _scores(bundle: Bundle, rows: Labelled, *, threads: int) -> npt.NDArray[Any]:
-    return bundle.scorer(num_threads=threads).scores(rows.features)
+def _beside(doors: Doors, challenger: Champion, champion: Champion | None) -> tuple[ShadowNight, ...]:
+    """Returns the nights that both scored, where the setting asks for any."""
+    wanted = doors.settings.stage_as(PromoteStage).shadow_nights
+    return shadow_nights(doors, challenger, champion=champion.version)[-wanted:] if champion and wanted else ()
 
 
-def _decision(doors: Doors, verdict: Verdict, champion: Champion | None, *, rows: Labelled) -> dict[str, Any]:
-    return {
-        "date": doors.day.isoformat(),
-        "champion": champion.version if champion else None,
-        "rows": rows.inputs,
-        **asdict(verdict),
-    }
+def _waits_for(doors: Doors, version: int, beside: Sequence[ShadowNight]) -> str | None:
+    """Returns why the gates' yes is not enough; None where it is."""
+    stage, fallen = doors.settings.stage_as(PromoteStage), rolled_back(doors, version)
+    if len(beside) < stage.shadow_nights and doors.registry.champion():
+        doors.registry.set_shadow(version)
+        nights = f"{len(beside)} of {stage.shadow_nights} nights"
+        return f"in the shadow it has scored {nights} beside the champion: run stage=nightly, then stage=promote again"
+    if stage.approve or not (stage.needs_approval or fallen):
+        return None
+    command = f"{doors.command('promote', doors.day)} version={version} approve=true 'reason=\"…\"'"
+    why = f"it was rolled back on {fallen.decided} ({fallen.reason})" if fallen else "stage.needs_approval is true"
+    return f"{why}, so that a person has to say yes: {command}"
 
 
-def _outcome(settings: Settings, verdict: Verdict, champion: Champion | None, *, version: int) -> Outcome:
-    before = f"version {champion.version}" if champion else "none"
-    done = "is champion now" if verdict.promote else "is refused, the champion stays"
+def _told(doors: Doors, verdict: Verdict, waits: str | None) -> str:
+    said = doors.settings.stage_as(PromoteStage).reason
+    return "; ".join(filter(None, (verdict.reason, waits, said)))
+
+
+def _figures(verdict: Verdict) -> dict[str, float]:
+    """Returns each gate's figure, its interval, its limit and n, as MLflow shows them."""
+    figures: dict[str, float] = {}
+    for name, found in verdict.findings.items():
+        low, high = found.interval or (None, None)
+        named = {"": found.figure, "_low": low, "_high": high, "_limit": found.limit, "_n": found.n}
+        figures |= {f"{name}{end}": float(figure) for end, figure in named.items() if figure is not None}
+    return figures
+
+
+def _outcome(doors: Doors, verdict: Verdict, recorded: Recorded, *, beside: Sequence[ShadowNight]) -> Outcome:
+    before = f"version {recorded.champion}" if recorded.champion else "none"
+    done = "is champion now" if recorded.moves else "is refused, the champion stays"
+    reason = verdict.reason if recorded.moves else recorded.reason
     return Outcome(
-        code=ExitCode.OK if verdict.promote else ExitCode.PROMOTION_REFUSED,
-        headline=f"promote {settings.dataset.name}: version {version} {done} ({verdict.reason})",
-        figures={"champion before": before},
+        code=ExitCode.OK if recorded.moves else ExitCode.PROMOTION_REFUSED,
+        headline=f"promote {doors.settings.dataset.name}: version {recorded.version} {done} ({reason})",
+        figures={
+            "champion before": before,
+            "case file": doors.registry.page_of(recorded.run, _PAGE),
+            **{f"shadow {number}": str(night) for number, night in enumerate(beside, start=1)},
+        },
         table=Table(
             header=("gate", "answer", "evidence"),
             rows=tuple((name, str(found.answer), found.reason) for name, found in verdict.findings.items()),

@@ -11,10 +11,12 @@ from churn.champion import version_of
 from churn.doors import Doors
 from churn.errors import SettingsError
 from churn.reports.outcome import Outcome, Table
-from churn.settings import PruneStage, Settings
-from churn.stores.lake import Manifest
+from churn.settings import Settings
+from churn.settings.stages import PruneStage
+from churn.stores.partition import Manifest, read_manifest
 
 log = logging.getLogger(__name__)
+_SHOWN = 20
 _KINDS = ("tables", "features", "predictions", "drift", "quarantine")
 
 
@@ -36,16 +38,24 @@ def run(settings: Settings) -> Outcome:
     verb = "may go (dry run: stage.dry_run=false deletes them)" if stage.dry_run else "deleted"
     return Outcome(
         headline=f"prune {settings.dataset.name}: {len(free):,} of {len(kept):,} earlier versions {verb}",
-        figures={"space": f"{freed / 1e6:,.1f} MB"},
-        table=Table(header=("kind", "earlier versions", "may go"), rows=_rows(kept, free)) if kept else None,
+        figures={"space": f"{freed / 1e6:,.1f} MB", **_counts(kept, free)},
+        table=_table(free, under=doors.lake.root) if free else None,
     )
 
 
-def _rows(kept: dict[Path, Manifest], free: dict[Path, Manifest]) -> tuple[tuple[str, ...], ...]:
-    def count(found: dict[Path, Manifest], kind: str) -> str:
-        return f"{sum(manifest.kind == kind for manifest in found.values()):,}"
+def _counts(kept: dict[Path, Manifest], free: dict[Path, Manifest]) -> dict[str, str]:
+    def count(found: dict[Path, Manifest], kind: str) -> int:
+        return sum(manifest.kind == kind for manifest in found.values())
 
-    return tuple((kind, count(kept, kind), count(free, kind)) for kind in _KINDS if count(kept, kind) != "0")
+    return {kind: f"{count(free, kind):,} of {count(kept, kind):,}" for kind in _KINDS if count(kept, kind)}
+
+
+def _table(free: dict[Path, Manifest], *, under: Path) -> Table:
+    """Returns what goes, the largest first; a few of many."""
+    places = sorted(free, key=lambda place: (-_bytes(free[place]), place))
+    rows = [(f"{_bytes(free[place]):,}", str(place.relative_to(under))) for place in places]
+    more = [("", f"and {len(rows) - _SHOWN:,} more")] if len(rows) > _SHOWN else []
+    return Table(header=("bytes", f"folder under {under}"), rows=(*rows[:_SHOWN], *more))
 
 
 def _require_registry(doors: Doors) -> None:
@@ -66,7 +76,7 @@ def _versions(doors: Doors) -> dict[Path, Manifest]:
     found: dict[Path, Manifest] = {}
     for kind in _KINDS:
         for place in doors.lake.version_folders(kind, doors.settings.dataset.name):
-            manifest = doors.lake.manifest_in(place)
+            manifest = read_manifest(place)
             if manifest is not None:
                 found[place] = manifest
     return found

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from churn.champion import Champion, champion_of, require_champion, scored_by
+from churn.champion import Champion, champion_of, champion_tonight, scored_by
 from churn.doors import Doors
+from churn.errors import ChurnError
 from churn.nights import SCORE_CODE, nights, no_night
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import STALE, ScoreStage, Settings
-from churn.stores.lake import Manifest
+from churn.settings import STALE, Settings
+from churn.settings.stages import ScoreStage
+from churn.shadow import KIND as SHADOW
+from churn.shadow import find_shadow
+from churn.stores.partition import Manifest, Partition
 
 if TYPE_CHECKING:
     from churn.stores.lake import Staging
@@ -33,24 +37,31 @@ def run(settings: Settings) -> Outcome:
     dates = found.dates
     champions = _champions(doors, dates)
     built = [day for day in dates if publish(doors, champions[day], day)]
+    if champions[dates[-1]].confirmed:
+        _score_in_shadow(doors, dates)
     last = doors.lake.manifest(doors.partition("predictions", dates[-1]))
     outcome = Outcome(
         headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(dates))}",
         figures={
             "rows": f"{last.rows if last else 0:,} customers on {dates[-1]}",
             "segments": _segments(last),
-            "champion": f"version {champions[dates[-1]].version} of {settings.dataset.model_name}",
+            "champion": _named(champions[dates[-1]], settings.dataset.model_name),
             "files": str(doors.lake.path(doors.partition("predictions", dates[-1]))),
         },
     )
     return found.told(outcome)
 
 
+def _named(champion: Champion, model: str) -> str:
+    doubt = "" if champion.confirmed else " (the last champion known: the registry does not answer)"
+    return f"version {champion.version} of {model}{doubt}"
+
+
 def _champions(doors: Doors, dates: Sequence[date]) -> dict[date, Champion]:
     model = doors.settings.stage_as(ScoreStage).model
     if model == "as_of":
         return {day: champion_of(doors, day) for day in dates}
-    champion = require_champion(doors)
+    champion = champion_tonight(doors)
     if model == "same" or doors.settings.date == STALE:
         return {day: scored_by(doors, champion, day) for day in dates}
     return dict.fromkeys(dates, champion)
@@ -61,9 +72,20 @@ def _segments(manifest: Manifest | None) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
-def publish(doors: Doors, champion: Champion, day: date) -> bool:
+def _score_in_shadow(doors: Doors, dates: Sequence[date]) -> None:
+    challenger = find_shadow(doors)
+    if challenger is None:
+        return
+    for day in dates:
+        try:
+            publish(doors, challenger, day, kind=SHADOW)
+        except ChurnError as error:  # the night's own scores are published
+            log.warning("%s is not scored in the shadow: %s", day, error)
+
+
+def publish(doors: Doors, champion: Champion, day: date, *, kind: str = "predictions") -> bool:
     """Scores one night; returns False where it was there already, made from the same inputs."""
-    partition, features = doors.partition("predictions", day), doors.partition("features", day)
+    partition, features = doors.partition(kind, day), doors.partition("features", day)
     manifest = doors.lake.open(features, made_by=doors.command("features", day))
     inputs = {
         "features": manifest.content,
@@ -78,13 +100,12 @@ def publish(doors: Doors, champion: Champion, day: date) -> bool:
     with doors.lake.publish(partition, inputs=inputs) as staging:
         _write(doors, champion, day, staging=staging)
         doors.lake.require_unchanged(features, manifest)
-        _tell_moves(doors, champion, day, staging=staging)
+        _tell_moves(doors, champion, partition, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
     return True
 
 
-def _tell_moves(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:
-    partition = doors.partition("predictions", day)
+def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, staging: Staging) -> None:
     old = doors.lake.manifest(partition)
     if old is None or not doors.lake.holds(doors.lake.path(partition), old):
         return
@@ -120,7 +141,7 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> 
     for name, count in found.items():
         log.warning("%s: %s nulls, and training saw none: the model reads them as 0", name, f"{count:,}")
     staging.facts |= {"segments": segments, "unseen_levels": unseen, "nulls_read_as_zero": found}
-    staging.facts |= {"model_version": champion.version}
+    staging.facts |= {"model_version": champion.version, "champion_confirmed": champion.confirmed}
 
 
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:

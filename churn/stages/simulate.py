@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from churn.doors import Doors
 from churn.errors import DataError, SettingsError
 from churn.reports.outcome import Outcome, dates_done
-from churn.settings import Settings, SimulateStage
-from churn.stores.lake import Lake, Partition, fingerprint
+from churn.settings import Settings
+from churn.settings.stages import SimulateStage
+from churn.stores.lake import Lake
+from churn.stores.partition import Partition, fingerprint
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,12 +53,15 @@ def _partitions(day: date) -> tuple[Partition, Partition]:
 
 def _refuse_mixture(lake: Lake, inputs: dict[str, str]) -> None:
     manifests = {day: lake.manifest(_partitions(day)[0]) for day in lake.days("raw", _DATASET)}
-    strangers = [day for day, manifest in manifests.items() if manifest and manifest.inputs != inputs]
+    strangers = {day: found.inputs for day, found in manifests.items() if found and found.inputs != inputs}
     if strangers:
-        found = f"{len(strangers)} raw days from {strangers[0]} to {strangers[-1]} belong to another business"
-        raise DataError(
-            where=str(lake.root / "raw" / _DATASET), found=found, action="set another root=, or delete the folder"
-        )
+        begun = next(iter(strangers.values()))
+        found = f"{len(strangers)} raw days from {min(strangers)} to {max(strangers)} belong to another business"
+        action = "leave them as they are, and simulate under another root="
+        if begun | {"first_day": inputs["first_day"]} == inputs:
+            found += f", which begins on {begun['first_day']}"
+            action = f"go on with it by a range that begins there, date={begun['first_day']}..; or {action}"
+        raise DataError(where=str(lake.root / "raw" / _DATASET), found=found, action=action)
 
 
 def _simulate(lake: Lake, settings: Settings, *, stage: SimulateStage, inputs: dict[str, str]) -> int:

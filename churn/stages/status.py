@@ -9,7 +9,8 @@ from churn.errors import ChurnError
 from churn.nights import changes
 from churn.raw_days import RawDays, changed_days, forgotten, in_lake, spelled_span
 from churn.reports.outcome import Outcome, Table
-from churn.settings import Settings, StatusStage
+from churn.settings import Settings
+from churn.settings.stages import StatusStage
 
 _KINDS = ("features", "predictions", "drift")
 
@@ -23,7 +24,12 @@ def run(settings: Settings) -> Outcome:
     raw, late = in_lake(doors), _late(doors)
     return Outcome(
         headline=f"status {dataset}: {len(days)} dates under {doors.lake.root}, the last {len(shown)} shown",
-        figures={"champion": _champion(doors), "raw days": _raw(raw, late), **_forgotten(doors, late)},
+        figures={
+            "champion": _champion(doors),
+            "raw days": _raw(raw, late),
+            **raw.accepted(date.max),
+            **_forgotten(doors, late),
+        },
         table=Table(
             header=("date", "features (rows)", "predictions (rows)", "model version", "drift", "state"),
             rows=tuple((*_row(doors, day), _state(doors, day, raw, late=late)) for day in shown),

@@ -22,9 +22,10 @@ from churn.errors import DataError, SettingsError
 from churn.nights import FEATURE_CODE
 from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Trial
-from churn.settings import Settings, TrainStage, composed
+from churn.settings import Settings, composed
+from churn.settings.stages import TrainStage
 from churn.stages import features
-from churn.stores.lake import fingerprint
+from churn.stores.partition import fingerprint
 from churn.training_dates import training_split
 
 if TYPE_CHECKING:

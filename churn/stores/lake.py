@@ -1,88 +1,49 @@
 """What has been published, and how does a partition get there whole or not at all?
 
-A partition `<root>/<kind>/<dataset>/date=D/` is made in a hidden folder beside its place, hashed, flushed to disk and
-then moved in by one system call: a plain rename where nothing stands, an atomic exchange (Linux `renameat2`) where an
-older one does. A reader sees the old partition or the new one, and a killed run leaves a hidden folder that the next
-run sweeps away. What a new content replaces is kept under `versions/`, so that a model or a score can be walked back
-to the bytes that it was made from. The manifest carries no time of day, so that the same inputs give the same bytes.
+A partition `<root>/<kind>/<dataset>/date=D/` is made in a hidden folder beside its place, hashed, and moved in by one
+system call. A reader sees the old partition or the new one, and a killed run leaves a hidden folder that the next run
+sweeps away. What a new content replaces is kept under `versions/`, so that a model or a score can be walked back to the
+bytes that it was made from.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import fcntl
-import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import churn
 from churn.errors import DataError, LockedError, TryAgainError
+from churn.stores.disk import disk_errors, flush, move_in
+from churn.stores.partition import (
+    MANIFEST,
+    File,
+    Manifest,
+    Partition,
+    damage,
+    file_sha256,
+    fingerprint,
+    has_size,
+    holds,
+    read_manifest,
+    unlike,
+    write_manifest,
+)
 
-MANIFEST = "_manifest.json"
+__all__ = ["MANIFEST", "VERSIONS", "Lake", "Manifest", "Partition", "Staging"]
+
+log = logging.getLogger(__name__)
 VERSIONS = "versions"
 _GONE = ".gone-"
-_EXCHANGE = 2
-_AT_FDCWD = -100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Partition:
-    """The name of one unit of work; `day` is None for what has no date (the champion's local copy).
-
-    >>> str(Partition(kind="features", dataset="subscription", day=date(2026, 1, 5)))
-    'features/subscription/date=2026-01-05'
-    """
-
-    kind: str
-    dataset: str
-    day: date | None = None
-
-    def __str__(self) -> str:
-        return f"{self.kind}/{self.dataset}" + (f"/date={self.day}" if self.day else "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """One published file: its sha256 (hex), its size in bytes, its rows where it is a table."""
-
-    sha256: str
-    bytes: int
-    rows: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a partition holds, what it was made from, and by which code.
-
-    `inputs` maps each input's name to its fingerprint; `facts` holds figures worth reading without opening the files.
-    """
-
-    kind: str
-    dataset: str
-    date: str | None
-    code_version: str
-    inputs: dict[str, str]
-    files: dict[str, File]
-    facts: dict[str, Any]
-
-    @property
-    def content(self) -> str:
-        """The version of what the partition holds: a hash over its files' hashes."""
-        return fingerprint({name: file.sha256 for name, file in self.files.items()})
-
-    @property
-    def rows(self) -> int:
-        """Rows over all tables of the partition."""
-        return sum(file.rows or 0 for file in self.files.values())
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,21 +53,6 @@ class Staging:
     path: Path
     rows: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
-
-
-def fingerprint(value: object) -> str:
-    """Returns the sha256 (hex) of a JSON value, whatever the order of its keys.
-
-    >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
-    True
-    """
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """Returns the sha256 (hex) of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Lake:
@@ -134,36 +80,21 @@ class Lake:
         Raises:
             DataError: the manifest is there and cannot be read.
         """
-        return self.manifest_in(self.path(partition))
-
-    def manifest_in(self, folder: Path) -> Manifest | None:
-        """Returns the manifest in a folder, published or kept; None where there is none.
-
-        Raises:
-            DataError: the manifest is there and cannot be read.
-        """
-        path = folder / MANIFEST
-        try:
-            raw = json.loads(path.read_text())
-            files = {name: File(**file) for name, file in raw.pop("files").items()}
-            return Manifest(files=files, **raw)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            found = error.strerror or str(error)
-            raise TryAgainError(
-                where=str(path), found=found, action="make it readable, or set another root="
-            ) from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            action = f"delete the folder {path.parent} and run the stage again"
-            raise DataError(where=str(path), found=f"not a manifest ({error})", action=action) from error
+        return read_manifest(self.path(partition))
 
     def is_current(self, partition: Partition, inputs: Mapping[str, str]) -> bool:
-        """Returns whether the partition is there, made from these very inputs, with no file gone or cut short."""
+        """Returns whether the partition is there, made from these very inputs, with no file gone or cut short.
+
+        A file that is gone or cut short is told, since whoever asks makes the partition again.
+        """
         manifest = self.manifest(partition)
         if manifest is None or manifest.inputs != dict(inputs):
             return False
-        return all(_has_size(self.path(partition) / name, file.bytes) for name, file in manifest.files.items())
+        places = {self.path(partition) / name: file.bytes for name, file in manifest.files.items()}
+        damaged = [damage(path, size) for path, size in places.items() if not has_size(path, size)]
+        if damaged:
+            log.warning("%s is damaged, and not taken as there: %s", partition, "; ".join(damaged))
+        return not damaged
 
     def open(self, partition: Partition, *, made_by: str) -> Manifest:
         """Returns the manifest after every file was seen to hold the bytes that it promises.
@@ -176,7 +107,7 @@ class Lake:
             raise DataError(where=str(partition), found="not published", action=f"run: {made_by}")
         for name, file in manifest.files.items():
             path = self.path(partition) / name
-            if not _holds(path, file):
+            if not holds(path, file):
                 action = f"delete the folder {path.parent} and run: {made_by}"
                 raise DataError(where=str(path), found="missing, or not the bytes that were published", action=action)
         return manifest
@@ -186,19 +117,20 @@ class Lake:
         now = self.manifest(partition)
         if now is not None and now.content == content and self.holds(self.path(partition), now):
             return self.path(partition)
-        kept = self._kept(partition, content)
-        then = self.manifest_in(kept)
+        kept = self.kept_at(partition, content)
+        then = read_manifest(kept)
         return kept if then is not None and self.holds(kept, then) else None
 
     def holds(self, folder: Path, manifest: Manifest) -> bool:
         """Returns whether every file in a folder has the bytes that a manifest promises."""
-        return all(_holds(folder / name, file) for name, file in manifest.files.items())
+        return not unlike(folder, manifest)
 
     def version_folders(self, kind: str, dataset: str) -> tuple[Path, ...]:
         """Returns the folders of all earlier contents of a kind that are kept."""
         return tuple(sorted((self.root / VERSIONS / kind / dataset).glob("date=????-??-??/[0-9a-f]*")))
 
-    def _kept(self, partition: Partition, content: str) -> Path:
+    def kept_at(self, partition: Partition, content: str) -> Path:
+        """Returns the folder that an earlier content of the partition is kept in, or would be."""
         return self.root / VERSIONS / str(partition) / content[:16]
 
     def withdraw(self, partition: Partition) -> None:
@@ -245,7 +177,7 @@ class Lake:
                 with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
                     unborn = Path(folder) / path.name
                     unborn.write_text(json.dumps(dict(texts), indent=1, sort_keys=True))
-                    _flush(unborn)
+                    flush(unborn)
                     unborn.rename(path)
         return name
 
@@ -283,9 +215,9 @@ class Lake:
                 staging = Staging(path=hidden)
                 yield staging
                 manifest = _describe(partition, inputs, staging)
-                _write_manifest(manifest, hidden)
+                write_manifest(manifest, hidden)
                 self._keep_replaced(partition, by=manifest)
-                _move_in(hidden, target)
+                move_in(hidden, target)
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
 
@@ -294,9 +226,12 @@ class Lake:
         old = self.manifest(partition) if partition.day else None
         if old is None or (by is not None and old.content == by.content):
             return
-        kept = self._kept(partition, old.content)
-        then = self.manifest_in(kept)
-        if (then is not None and self.holds(kept, then)) or not self.holds(self.path(partition), old):
+        kept = self.kept_at(partition, old.content)
+        then = read_manifest(kept)
+        if then is not None and self.holds(kept, then):
+            return
+        if not self.holds(self.path(partition), old):
+            log.warning("%s was damaged: what is replaced cannot be kept under %s/", partition, VERSIONS)
             return
         shutil.rmtree(kept, ignore_errors=True)
         unborn = kept.with_name(f".{kept.name}")
@@ -340,14 +275,6 @@ def _day_of(folder: Path) -> date:
         raise DataError(where=str(folder), found=found, action="rename it, or move it away") from error
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
-
-
-def _holds(path: Path, file: File) -> bool:
-    return _has_size(path, file.bytes) and file_sha256(path) == file.sha256
-
-
 def _refuse_strangers(target: Path) -> None:
     if target.exists() and not (target / MANIFEST).exists():
         found = f"it has no {MANIFEST}, so no run has published it"
@@ -368,68 +295,3 @@ def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging)
         files=files,
         facts=staging.facts,
     )
-
-
-def _write_manifest(manifest: Manifest, folder: Path) -> None:
-    text = json.dumps(asdict(manifest), indent=1, sort_keys=True, allow_nan=False)
-    (folder / MANIFEST).write_text(text + "\n")
-
-
-def _move_in(hidden: Path, target: Path) -> None:
-    _flush_all(hidden)
-    if target.exists():
-        _exchange(hidden, target)
-    else:
-        hidden.rename(target)
-    _flush(target.parent)
-
-
-def _exchange(one: Path, other: Path) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), str(other))
-
-
-def _flush_all(folder: Path) -> None:
-    # one call for the file system costs less than one for each of a partition's files
-    libc = ctypes.CDLL(None, use_errno=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        if libc.syncfs(handle) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(folder))
-    finally:
-        os.close(handle)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-_HELP = {
-    errno.ENOSPC: "free space on the disk, then run the same command again",
-    errno.EDQUOT: "free space within the quota, then run the same command again",
-    errno.EROFS: "mount the root writable, or set root= to a folder that is",
-    errno.EACCES: "give this user write access, or set root= to a folder of theirs",
-    errno.EINVAL: "set root= to a Linux file system that can exchange two folders (ext4, xfs, btrfs, tmpfs)",
-}
-
-
-@contextmanager
-def disk_errors(partition: Partition) -> Iterator[None]:
-    """Turns what the disk refuses into an error that names the partition and what to do.
-
-    Raises:
-        TryAgainError: the disk or the file system refused.
-    """
-    try:
-        yield
-    except OSError as error:
-        found = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
-        action = _HELP.get(error.errno or 0, "mend the disk, then run the same command again")
-        raise TryAgainError(where=str(partition), found=found, action=action) from error

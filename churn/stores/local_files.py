@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from churn.errors import SettingsError, TryAgainError
 from churn.stores.globs import Found, fixed_folder, has_wildcard, name_matches, no_match, parts
-from churn.stores.lake import file_sha256
+from churn.stores.partition import file_sha256
 from churn.stores.remembered import recall, remember
 
 _RACY_NS = 2_000_000_000

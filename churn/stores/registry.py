@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.errors import SettingsError
-from churn.stores import runs
+from churn.stores import decisions, runs
+from churn.stores.aliases import BUNDLE, FINGERPRINT, Registered, UnknownError
+from churn.stores.decisions import Decision, Recorded
 from churn.stores.runs import Candidate, SweepEnd
 from churn.stores.tracking import Tracking
 
@@ -25,26 +25,17 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 CHAMPION = "champion"
-_FINGERPRINT = "churn.fingerprint"
-_BUNDLE = "churn.bundle"
+_SHADOW = "shadow"
 _REIGN = "churn.champion."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """A version in the registry, the fingerprint of all that it was trained from, and that of its bundle."""
-
-    version: int
-    fingerprint: str
-    bundle: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reign:
-    """A version that was made champion, for the nights from the date `since` (ISO) on."""
+    """A version that was made champion for the nights from the date `since` (ISO) on, by the decision of that run."""
 
     version: int
     since: str
+    decision: str
 
 
 class Registry:
@@ -63,8 +54,29 @@ class Registry:
         Raises:
             TryAgainError: the registry did not answer.
         """
+        try:  # absence is for MLflow itself to tell
+            return self._tracking.bearer(self.model, CHAMPION) or self._bearer(CHAMPION)
+        except UnknownError:
+            return self._bearer(CHAMPION)
+
+    def shadow(self) -> Registered | None:
+        """Returns the version that bears the alias `shadow`; None where none does."""
+        try:
+            return self._tracking.bearer(self.model, _SHADOW)
+        except UnknownError:
+            return self._bearer(_SHADOW)
+
+    def set_shadow(self, version: int | None) -> None:
+        """Lets a version score beside the champion; None ends that of whichever does."""
+        with self._tracking.talk() as client:
+            if version is not None:
+                client.set_registered_model_alias(self.model, _SHADOW, str(version))
+            elif self.shadow():
+                client.delete_registered_model_alias(self.model, _SHADOW)
+
+    def _bearer(self, alias: str) -> Registered | None:
         found = self._registered_model()
-        version = found.aliases.get(CHAMPION) if found else None
+        version = found.aliases.get(alias) if found else None
         return None if version is None else self.registered(int(version))
 
     def registered(self, version: int) -> Registered:
@@ -77,8 +89,7 @@ class Registry:
         if version not in known:
             there_are = f"there are: {', '.join(map(str, sorted(known))) or 'none'}"
             raise SettingsError(where=self.model, found=f"no version {version}", action=there_are)
-        tags = known[version]
-        return Registered(version=version, fingerprint=tags.get(_FINGERPRINT, ""), bundle=tags.get(_BUNDLE, ""))
+        return Registered.of(version, known[version])
 
     def versions(self) -> tuple[int, ...]:
         """Returns all registered versions, in order."""
@@ -96,7 +107,7 @@ class Registry:
 
     def trained_from(self, fingerprint: str) -> int | None:
         """Returns the version that was trained from the very same inputs; None where none was."""
-        same = [found for found in self._versions() if found.tags.get(_FINGERPRINT) == fingerprint]
+        same = [found for found in self._versions() if found.tags.get(FINGERPRINT) == fingerprint]
         return max((int(found.version) for found in same), default=None)
 
     def register(self, candidate: Candidate) -> int:
@@ -114,7 +125,7 @@ class Registry:
         run, source = runs.log_candidate(client, self._tracking, experiment=experiment, candidate=candidate)
         if self._registered_model() is None:
             client.create_registered_model(self.model)
-        tags = {**candidate.tags, _FINGERPRINT: candidate.fingerprint, _BUNDLE: candidate.bundle}
+        tags = {**candidate.tags, FINGERPRINT: candidate.fingerprint, BUNDLE: candidate.bundle}
         version = int(client.create_model_version(self.model, source, run.run_id, tags=tags).version)
         client.set_tag(run.run_id, runs.VERSION, str(version))
         return version
@@ -177,31 +188,36 @@ class Registry:
                 path = Path(mlflow.artifacts.download_artifacts(**address, dst_path=folder))
             return {file.name: file.read_bytes() for file in path.iterdir()}
 
-    def record(self, version: int, *, decision: Mapping[str, object]) -> None:
-        """Writes a decision on the version, whatever its answer."""
-        with self._tracking.talk() as client:
-            text = json.dumps(decision, sort_keys=True)
-            client.set_model_version_tag(self.model, str(version), "churn.decision", text)
+    def record(self, decision: Decision) -> Recorded:
+        """Writes a decision down as a run of its own, whatever its answer; nothing moves."""
+        with self._tracking.talk() as client, self._tracking.lock():
+            experiment = self._tracking.experiment_id(client, self._experiment)
+            return decisions.record(client, self._tracking, experiment=experiment, model=self.model, decision=decision)
 
-    def set_champion(self, version: int, *, since: date) -> None:
-        """Moves the alias `champion`, then notes the reign that begins with `since`; call it under a lock.
+    def decisions(self) -> tuple[Recorded, ...]:
+        """Returns all decisions on record, in the order in which they were made."""
+        if not self._tracking.is_born:
+            return ()
+        with self._tracking.talk() as client:
+            found = client.get_experiment_by_name(self._experiment)
+            return decisions.recorded(client, experiment=str(found.experiment_id), model=self.model) if found else ()
+
+    def page_of(self, run: str, name: str) -> str:
+        """Returns where a file of a recorded decision stands: a path, or the server's address of the run."""
+        return self._tracking.uri or str(self._tracking.artifacts(run) / name)
+
+    def crown(self, recorded: Recorded) -> None:
+        """Moves the alias `champion` as a recorded decision says, then notes the reign; call it under a lock.
 
         In this order, a run that is killed between the two leaves no reign that never was: the last reign then names
-        another version than the alias, which whoever asks for reigns can see.
+        another version than the alias, which whoever asks for reigns can see. Reigns are appended and never rewritten,
+        so that an old night can be scored by the champion of that night.
         """
         with self._tracking.talk() as client:
-            client.set_registered_model_alias(self.model, CHAMPION, str(version))
-        self.note_reign(version, since=since)
-
-    def note_reign(self, version: int, *, since: date) -> None:
-        """Notes that a version reigns for the nights from `since` on; call it under a lock.
-
-        Reigns are appended and never rewritten, so that an old night can be scored by the champion of that night.
-        """
-        reign = json.dumps({"version": version, "since": since.isoformat()})
-        name = f"{_REIGN}{len(self.reigns()):06d}"
-        with self._tracking.talk() as client:
-            client.set_registered_model_tag(self.model, name, reign)
+            client.set_registered_model_alias(self.model, CHAMPION, str(recorded.version))
+            reign = {"version": recorded.version, "since": recorded.since, "decision": recorded.run}
+            name = f"{_REIGN}{len(self.reigns()):06d}"
+            client.set_registered_model_tag(self.model, name, json.dumps(reign))
 
     def _registered_model(self) -> RegisteredModel | None:
         if not self._tracking.is_born:

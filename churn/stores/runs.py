@@ -90,7 +90,7 @@ def log_candidate(
     """Returns the candidate's run, ended, and the address of its plain model; call it under the lock."""
     nested = {_PARENT: sweep_run(client, experiment, candidate.sweep).run_id} if candidate.sweep else {}
     run = client.create_run(experiment, run_name=candidate.run_name, tags=nested).info
-    with _ended(client, run), tempfile.TemporaryDirectory() as folder:
+    with ended(client, run), tempfile.TemporaryDirectory() as folder:
         short, long = _by_length(candidate.parameters)
         log(client, run, parameters=short, metrics=candidate.metrics, tags=candidate.tags)
         bundle = {f"bundle/{name}": content for name, content in candidate.files.items()}
@@ -156,7 +156,7 @@ def _batches(values: Iterable[T]) -> Iterator[list[T]]:
 
 
 @contextmanager
-def _ended(client: MlflowClient, run: RunInfo) -> Iterator[None]:
+def ended(client: MlflowClient, run: RunInfo) -> Iterator[None]:
     """Ends the run with its body, as failed where that failed, so that no run seems to be at work for ever."""
     try:
         yield

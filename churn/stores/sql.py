@@ -51,6 +51,14 @@ class Sql:
         with self._query("labels", day, order=key, horizon_days=horizon_days, seen=seen) as found:
             return pl.DataFrame(found.to_arrow_table())
 
+    def protected(self, day: date, *, key: str, horizon_days: int) -> pl.DataFrame:
+        """Returns key and protected attributes for the population at `day`, in the order of the key.
+
+        Asked for labelled rows, so the raw days of their label window are in view already; the SQL binds its date.
+        """
+        with self._query("protected", day, order=key, seen=day + timedelta(days=horizon_days)) as found:
+            return pl.DataFrame(found.to_arrow_table())
+
     def audit(self, day: date) -> dict[str, int]:
         """Returns the counts of `audit.sql`: what was read before `day`, left out, netted."""
         with self._query("audit", day) as found:

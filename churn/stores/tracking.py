@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.errors import SettingsError, TryAgainError
+from churn.stores.aliases import Registered, in_database, on_server
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
@@ -40,6 +41,16 @@ class Tracking:
     def is_born(self) -> bool:
         """Whether there is anything to ask: a server, or a database that some run has made."""
         return self.uri is not None or self._database.exists()
+
+    def bearer(self, model: str, alias: str) -> Registered | None:
+        """Returns the version that bears an alias, without loading MLflow; None where the model has no such alias.
+
+        Raises:
+            UnknownError: only MLflow itself can tell.
+        """
+        if self.uri:
+            return on_server(self.uri, model=model, alias=alias)
+        return in_database(self._database, model=model, alias=alias)
 
     @contextmanager
     def talk(self) -> Iterator[MlflowClient]:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
-from scipy.stats import binom
 from sklearn.metrics import auc as area
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
@@ -37,17 +36,6 @@ def _farthest(points: npt.NDArray[np.float64], line: npt.NDArray[np.float64]) ->
     return float(nearest.max())
 
 
-def test_the_gap_of_chance_is_the_mean_deviation_of_binomial_shares() -> None:
-    groups = {0.1: 400, 0.6: 100}
-    scores = np.repeat([*groups], [*groups.values()])
-    away = {
-        p: n * float(binom.pmf(np.arange(n + 1), n, p) @ np.abs(np.arange(n + 1) / n - p)) for p, n in groups.items()
-    }
-    assert curves.chance_gap(scores, bins=2, draws=4000) == pytest.approx(sum(away.values()) / 500, rel=0.03)
-    assert curves.chance_gap(scores, bins=2) == curves.chance_gap(scores, bins=2)
-    assert curves.chance_gap(np.array([0.0, 1.0]), bins=2) == 0
-
-
 @pytest.mark.parametrize("n", [100, 50_000])
 def test_the_area_under_the_roc_curve_is_the_auc(n: int) -> None:
     labels, scores = _rows(n)
@@ -66,7 +54,7 @@ def test_the_area_under_the_precision_recall_curve_is_the_average_precision(n: i
     assert (found.n, found.n_positive) == (n, labels.sum())
 
 
-def test_areas_are_exact_where_nothing_has_to_be_thinned() -> None:
+def test_areas_are_exact_where_nothing_has_to_bethinned() -> None:
     labels, scores = _rows(300, grid=8)
     roc, pr = curves.roc(labels, scores), curves.precision_recall(labels, scores)
     assert area(roc.false_positive_rates, roc.true_positive_rates) == pytest.approx(roc_auc_score(labels, scores))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,14 @@ from scipy.stats import norm
 
 from churn.errors import DataError, SettingsError
 from churn.findings import Answer, Finding
+from churn.promotion.calibrated import CalibrationInTheLarge
 from churn.promotion.comparison import compare_auc
-from churn.promotion.gates import AucFloor, CalibrationInTheLarge, Evidence, Gate, NonInferior, Superior
+from churn.promotion.duels import NonInferior, Superior
+from churn.promotion.evidence import Evidence
+from churn.promotion.floors import AucFloor
+from churn.promotion.gates import Gate
 from churn.promotion.metrics import Vector, auc, calibration_in_the_large
+from tests.promotion.campaign import CAMPAIGN
 
 LABELS = np.repeat([0, 1], [300, 100])
 PASS, WARN, FAIL, INSUFFICIENT = Answer.PASS, Answer.WARN, Answer.FAIL, Answer.INSUFFICIENT
@@ -26,14 +32,14 @@ def _scores(gap: float, *, seed: int = 0) -> Vector:
 
 
 def _evidence(challenger: Vector, champion: Vector | None = None, *, labels: Vector = LABELS) -> Evidence:
-    return Evidence(labels=labels, challenger=challenger, champion=champion)
+    return Evidence(labels=labels, challenger=challenger, champion=champion, campaign=CAMPAIGN)
 
 
 STRONG, WEAK, CONSTANT = _scores(1.5), _scores(0.2), np.full(LABELS.size, 0.25)
 SHAKEN = _scores(1.5, seed=1)  # as good as STRONG, in another order
 FLOOR = AucFloor(kind="auc_floor", minimum=0.7)
-SUPERIOR = Superior(kind="superior", alpha=0.05)
-NON_INFERIOR = NonInferior(kind="non_inferior", margin=0.02, alpha=0.05)
+SUPERIOR = Superior(kind="superior", alpha=0.05, metric=None)
+NON_INFERIOR = NonInferior(kind="non_inferior", margin=0.02, alpha=0.05, metric=None)
 CALIBRATION = CalibrationInTheLarge(kind="calibration_in_the_large", maximum=0.05)
 
 
@@ -83,8 +89,7 @@ def test_a_floor_reports_the_auc_and_its_two_sided_power() -> None:
 @pytest.mark.parametrize(("gate", "limit"), [(SUPERIOR, 0.0), (NON_INFERIOR, -0.02)])
 @pytest.mark.parametrize("alpha", [0.01, 0.2])
 def test_a_comparison_reports_the_difference_and_its_one_sided_power(gate: Gate, limit: float, alpha: float) -> None:
-    parameters = {"margin": 0.02} if gate.kind == "non_inferior" else {}
-    gate = type(gate)(kind=gate.kind, alpha=alpha, **parameters)  # type: ignore[arg-type, call-arg]
+    gate = replace(gate, alpha=alpha)  # type: ignore[arg-type]
     found, expected = gate.judge(_evidence(STRONG, WEAK)), compare_auc(LABELS, challenger=STRONG, champion=WEAK)
     assert (found.figure, found.interval) == (expected.difference, expected.interval)
     assert (found.limit, found.unit) == (limit, "AUC")
@@ -110,7 +115,7 @@ def test_superior_passes_exactly_where_the_one_sided_p_value_is_under_alpha() ->
     p_value = compare_auc(LABELS, challenger=challenger, champion=STRONG).p_value
     assert 0.001 < p_value < 0.4
     for alpha, answer in {p_value * 1.001: PASS, p_value * 0.999: INSUFFICIENT}.items():
-        assert Superior(kind="superior", alpha=alpha).judge(_evidence(challenger, STRONG)).answer is answer
+        assert Superior(kind="superior", alpha=alpha, metric=None).judge(_evidence(challenger, STRONG)).answer is answer
 
 
 def test_non_inferior_passes_exactly_where_the_lower_bound_lies_over_the_margin() -> None:
@@ -118,7 +123,7 @@ def test_non_inferior_passes_exactly_where_the_lower_bound_lies_over_the_margin(
     bound = found.difference - norm.ppf(0.95) * found.se
     assert bound < 0
     for margin, answer in {-bound * 1.001: PASS, -bound * 0.999: INSUFFICIENT}.items():
-        gate = NonInferior(kind="non_inferior", margin=float(margin), alpha=0.05)
+        gate = NonInferior(kind="non_inferior", margin=float(margin), alpha=0.05, metric=None)
         assert gate.judge(_evidence(SHAKEN, STRONG)).answer is answer
 
 
@@ -126,7 +131,7 @@ def test_non_inferior_fails_exactly_where_the_whole_interval_lies_under_the_marg
     end = compare_auc(LABELS, challenger=WEAK, champion=STRONG).interval[1]
     assert end < 0
     for margin, answer in {-end * 0.999: FAIL, -end * 1.001: INSUFFICIENT}.items():
-        gate = NonInferior(kind="non_inferior", margin=margin, alpha=0.05)
+        gate = NonInferior(kind="non_inferior", margin=margin, alpha=0.05, metric=None)
         assert gate.judge(_evidence(WEAK, STRONG)).answer is answer
 
 
@@ -190,33 +195,28 @@ def test_a_floor_and_a_calibration_look_at_the_challenger_alone(gate: Gate) -> N
 @pytest.mark.parametrize(
     ("gate", "parameters"),
     [
-        (AucFloor, {"minimum": 0.499}),
-        (AucFloor, {"minimum": 1.0}),
-        (AucFloor, {"minimum": math.nan}),
-        (Superior, {"alpha": 0.0}),
-        (Superior, {"alpha": 0.501}),
-        (Superior, {"alpha": math.nan}),
-        (NonInferior, {"alpha": 0.0, "margin": 0.02}),
-        (NonInferior, {"alpha": 0.501, "margin": 0.02}),
-        (NonInferior, {"alpha": 0.05, "margin": 0.0}),
-        (NonInferior, {"alpha": 0.05, "margin": -0.02}),
-        (NonInferior, {"alpha": 0.05, "margin": 0.5}),
-        (NonInferior, {"alpha": 0.05, "margin": math.nan}),
-        (CalibrationInTheLarge, {"maximum": 0.0}),
-        (CalibrationInTheLarge, {"maximum": 1.0}),
-        (CalibrationInTheLarge, {"maximum": math.nan}),
+        (FLOOR, {"minimum": 0.499}),
+        (FLOOR, {"minimum": 1.0}),
+        (FLOOR, {"minimum": math.nan}),
+        (SUPERIOR, {"alpha": 0.0}),
+        (SUPERIOR, {"alpha": 0.501}),
+        (SUPERIOR, {"alpha": math.nan}),
+        (NON_INFERIOR, {"alpha": 0.0, "margin": 0.02}),
+        (NON_INFERIOR, {"alpha": 0.501, "margin": 0.02}),
+        (NON_INFERIOR, {"alpha": 0.05, "margin": 0.0}),
+        (NON_INFERIOR, {"alpha": 0.05, "margin": -0.02}),
+        (NON_INFERIOR, {"alpha": 0.05, "margin": 0.5}),
+        (NON_INFERIOR, {"alpha": 0.05, "margin": math.nan}),
+        (CALIBRATION, {"maximum": 0.0}),
+        (CALIBRATION, {"maximum": 1.0}),
+        (CALIBRATION, {"maximum": math.nan}),
     ],
 )
-def test_a_parameter_out_of_range_is_refused_with_its_gate_and_value(
-    gate: type[Any], parameters: dict[str, float]
-) -> None:
-    kind = {AucFloor: "auc_floor", Superior: "superior", NonInferior: "non_inferior"}.get(
-        gate, "calibration_in_the_large"
-    )
+def test_a_parameter_out_of_range_is_refused_with_its_gate_and_value(gate: Gate, parameters: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
-        gate(kind=kind, **parameters)
+        replace(gate, **parameters)
     name, value = caught.value.found.split("=")
-    assert caught.value.where == f"gate {kind}"
+    assert caught.value.where == f"gate {gate.kind}"
     assert str(parameters[name]) == value
     assert caught.value.exit_code == 2
 
@@ -224,15 +224,15 @@ def test_a_parameter_out_of_range_is_refused_with_its_gate_and_value(
 @pytest.mark.parametrize(
     ("gate", "parameters"),
     [
-        (AucFloor, {"minimum": 0.51}),
-        (AucFloor, {"minimum": 0.999}),
-        (Superior, {"alpha": 0.5}),
-        (NonInferior, {"alpha": 0.5, "margin": 0.499}),
-        (CalibrationInTheLarge, {"maximum": 0.999}),
+        (FLOOR, {"minimum": 0.51}),
+        (FLOOR, {"minimum": 0.999}),
+        (SUPERIOR, {"alpha": 0.5}),
+        (NON_INFERIOR, {"alpha": 0.5, "margin": 0.499}),
+        (CALIBRATION, {"maximum": 0.999}),
     ],
 )
-def test_a_parameter_at_the_end_of_its_range_is_taken(gate: type[Any], parameters: dict[str, float]) -> None:
-    assert gate(kind="any", **parameters)
+def test_a_parameter_at_the_end_of_its_range_is_taken(gate: Gate, parameters: dict[str, Any]) -> None:
+    assert replace(gate, **parameters).kind == gate.kind
 
 
 @pytest.mark.parametrize("gate", [FLOOR, SUPERIOR, NON_INFERIOR, CALIBRATION])
@@ -267,7 +267,9 @@ def test_rows_of_the_same_customers_prove_less_and_the_reason_says_how_many_ther
     six_nights = [np.tile(column, 6) for column in (LABELS, SHAKEN, STRONG, np.arange(LABELS.size))]
     labels, challenger, champion, customers = six_nights
     apart = gate.judge(_evidence(challenger, champion, labels=labels))
-    together = gate.judge(Evidence(labels=labels, challenger=challenger, champion=champion, customers=customers))
+    together = gate.judge(
+        Evidence(labels=labels, challenger=challenger, champion=champion, campaign=CAMPAIGN, customers=customers)
+    )
     once = gate.judge(_evidence(SHAKEN, STRONG))
     assert together.smallest_effect == pytest.approx(once.smallest_effect, rel=0.01)
     assert (apart.smallest_effect or 0.0) < 0.5 * (together.smallest_effect or 0.0)
@@ -276,4 +278,7 @@ def test_rows_of_the_same_customers_prove_less_and_the_reason_says_how_many_ther
 
 def test_the_rarer_class_is_counted_in_customers() -> None:
     labels, customers = np.repeat([0, 1], [30, 30]), np.r_[np.arange(30), np.repeat([1, 2, 3], 10)]
-    assert Evidence(labels=labels, challenger=labels * 0.5, champion=None, customers=customers).rarer == 3
+    assert (
+        Evidence(labels=labels, challenger=labels * 0.5, champion=None, campaign=CAMPAIGN, customers=customers).rarer
+        == 3
+    )

@@ -11,9 +11,14 @@ from scipy.stats import norm
 
 from churn.errors import DataError
 from churn.findings import Answer, Finding
-from churn.promotion.gates import AucFloor, CalibrationInTheLarge, Evidence, Gate, NonInferior, Superior
+from churn.promotion.calibrated import CalibrationInTheLarge
+from churn.promotion.duels import NonInferior, Superior
+from churn.promotion.evidence import Evidence
+from churn.promotion.floors import AucFloor
+from churn.promotion.gates import Gate
 from churn.promotion.metrics import Vector
 from churn.promotion.verdict import MINIMUM_OF_EACH_CLASS, decide
+from tests.promotion.campaign import CAMPAIGN
 
 LABELS = np.repeat([0, 1], [300, 100])
 PASS, WARN, FAIL, INSUFFICIENT = Answer.PASS, Answer.WARN, Answer.FAIL, Answer.INSUFFICIENT
@@ -26,14 +31,14 @@ def _scores(gap: float, labels: Vector = LABELS, *, seed: int = 0) -> Vector:
 STRONG, WEAK = _scores(1.5), _scores(0.2)
 SHAKEN = _scores(1.5, seed=1)  # as good as STRONG, in another order
 FLOOR = AucFloor(kind="auc_floor", minimum=0.7)
-SUPERIOR = Superior(kind="superior", alpha=0.05)
-NON_INFERIOR = NonInferior(kind="non_inferior", margin=0.02, alpha=0.05)
+SUPERIOR = Superior(kind="superior", alpha=0.05, metric=None)
+NON_INFERIOR = NonInferior(kind="non_inferior", margin=0.02, alpha=0.05, metric=None)
 CALIBRATION = CalibrationInTheLarge(kind="calibration_in_the_large", maximum=0.1)
 ALL: dict[str, Gate] = {"floor": FLOOR, "better": SUPERIOR, "no_worse": NON_INFERIOR, "calibrated": CALIBRATION}
 
 
 def _evidence(challenger: Vector, champion: Vector | None = None, *, labels: Vector = LABELS) -> Evidence:
-    return Evidence(labels=labels, challenger=challenger, champion=champion)
+    return Evidence(labels=labels, challenger=challenger, champion=champion, campaign=CAMPAIGN)
 
 
 def test_a_challenger_that_passes_every_gate_is_promoted() -> None:
@@ -170,7 +175,10 @@ class _Says(Superior):
 @pytest.mark.parametrize("one", list(Answer))
 @pytest.mark.parametrize("other", list(Answer))
 def test_no_order_of_gates_and_no_second_gate_rescues_a_challenger(one: Answer, other: Answer) -> None:
-    gates = {name: _Says(kind="superior", alpha=0.05, answer=answer) for name, answer in {"a": one, "b": other}.items()}
+    gates = {
+        name: _Says(kind="superior", alpha=0.05, metric=None, answer=answer)
+        for name, answer in {"a": one, "b": other}.items()
+    }
     found = decide(gates, _evidence(STRONG, WEAK))
     assert found.promote is ({one, other} <= {PASS, WARN})
     assert found.answer in {one, other}

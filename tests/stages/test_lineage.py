@@ -84,8 +84,55 @@ def test_a_night_whose_raw_days_were_pruned_says_so(scored: Path) -> None:
     assert "0 replaced since and kept, 1 gone" in done(*LINEAGE, root=scored).out
     ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
     assert ran.code == 3
-    assert "tables/subscription/date=2025-07-10" in ran.err
+    assert "tables/subscription/date=2025-07-10: pruned: its content" in ran.err
     assert "is gone" in ran.err
+
+
+HELD = "tables/subscription/date=2025-07-10"
+
+
+def test_a_raw_day_that_was_damaged_is_not_called_pruned_and_is_made_again_as_told(scored: Path) -> None:
+    file = scored / HELD / "usage.parquet"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # of the same size
+    assert "0 replaced since and kept, 1 gone (1 damaged)" in done(*LINEAGE, root=scored).out
+    ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
+    assert ran.code == 3
+    assert f"{HELD}: damaged: not the bytes that were published: {file}\n" in ran.err
+    assert f"delete the folder {scored / HELD}, then run: python -m churn stage=features" in ran.err
+    assert "pruned" not in ran.err
+    shutil.rmtree(scored / HELD)
+    done("stage=features", f"date={NIGHT}", root=scored)
+    assert "the same bytes, features and scores" in done(*LINEAGE, "stage.rebuild=true", root=scored).out
+
+
+def test_a_raw_day_that_is_missing_is_not_called_pruned(scored: Path) -> None:
+    shutil.rmtree(scored / HELD)
+    ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
+    assert ran.code == 3
+    assert f"{HELD}: missing: nothing is published there\n  do: run: python -m churn stage=features" in ran.err
+    for path in (scored / "raw" / "subscription").glob("date=2025-0[1-7]-*"):
+        shutil.rmtree(path)
+    ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
+    assert f"restore {scored / HELD} from a backup: its source no longer has that day" in ran.err
+
+
+def test_features_and_kept_versions_that_were_damaged_are_told_as_such(scored: Path) -> None:
+    features = scored / "features" / "subscription" / f"date={NIGHT}"
+    (features / "features.parquet").write_bytes(b"cut")
+    ran = churn(*LINEAGE, root=scored)
+    assert ran.code == 3
+    assert f"features/subscription/date={NIGHT}: damaged: not the bytes" in ran.err
+    healed = done("stage=features", f"date={NIGHT}", "resources.chunk_rows=1000", root=scored)  # as they were made
+    assert f"WARNING features/subscription/date={NIGHT} is damaged, and not taken as there" in healed.err
+    correct_a_raw_day(scored)
+    done("stage=features", f"date={NIGHT}", root=scored)
+    (kept,) = (scored / "versions" / HELD).iterdir()
+    (kept / "payments.parquet").write_bytes(b"cut")
+    ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
+    assert ran.code == 3
+    assert f"{HELD}: damaged: " in ran.err
+    assert f"restore {kept} from a backup" in ran.err
 
 
 def test_a_date_that_was_never_scored_names_the_command(lake: Path) -> None:

@@ -6,9 +6,13 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+from scipy.stats import spearmanr
 
+from churn.decision import who
 from churn.stores.registry import Registry
 from tests.command import FAST, TRAINED, churn, done
 
@@ -62,18 +66,24 @@ def test_a_clearly_better_challenger_does(lake: Path) -> None:
     candidate(lake, "model.seed=3")
     ran = done(*PROMOTE, root=lake)
     assert champion(lake) == 3
-    assert "every gate passes" in ran.out or "calibration: warn" in ran.out
+    assert "is champion now" in ran.out
 
 
-def test_every_decision_is_written_on_the_version(business: Path) -> None:
+def test_every_decision_is_a_run_with_all_its_evidence(business: Path) -> None:
     registry = Registry(folder=business / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
-    (version,) = registry._versions()
-    decision = json.loads(version.tags["churn.decision"])
+    (recorded,) = registry.decisions()
+    decision = evidence(registry, recorded.run)
     assert decision["promote"] is True
     assert decision["champion"] is None
     assert decision["date"] == TRAINED
     assert decision["findings"]["auc_floor"]["n"] == 1500
     assert decision["findings"]["auc_floor"]["limit"] == 0.65
+    assert decision["by"] == who()
+
+
+def evidence(registry: Registry, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(registry.page_of(run, "decision.json")).read_text())
+    return found
 
 
 def test_no_candidate_is_told_with_the_command_that_makes_one(taken: Path, tmp_path: Path) -> None:
@@ -118,6 +128,28 @@ def test_two_promotions_at_once_are_told_apart(lake: Path) -> None:
         assert churn(*PROMOTE, root=lake).code == 6
 
 
+BETTER_THAN_NOTHING = (
+    "gates.auc_floor.minimum=0.51",
+    "gates.champion.kind=non_inferior",
+    "+gates.champion.margin=0.49",
+)
+
+
+def test_where_a_person_has_to_say_yes_the_gates_alone_promote_nobody(lake: Path) -> None:
+    candidate(lake, "model.seed=6")
+    command = (*PROMOTE, *BETTER_THAN_NOTHING, "needs_approval=true")
+    waiting = churn(*command, root=lake)
+    assert (waiting.code, champion(lake)) == (4, 1)
+    assert "version=2 approve=true" in waiting.out
+    silent = churn(*command, "approve=true", root=lake)
+    assert (silent.code, champion(lake)) == (2, 1)
+    assert "no reason" in silent.err
+    done(*command, "approve=true", "reason='seen by the board, and good'", root=lake)
+    assert champion(lake) == 2
+    closed = churn(*PROMOTE, "version=1", "approve=true", "reason=x", "gates.auc_floor.minimum=0.99", root=lake)
+    assert (closed.code, champion(lake)) == (4, 2)
+
+
 def test_without_gates_nothing_is_promoted(lake: Path) -> None:
     candidate(lake, "model.seed=4")
     ran = churn(*PROMOTE, "~stage.gates.auc_floor", "~stage.gates.champion", "~stage.gates.calibration", root=lake)
@@ -129,6 +161,40 @@ def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates
     candidate(root, "split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")
     assert re.search(r"AUC 0\.\d{4} on [\d,]+ rows of \d{3} customers, floor", churn(*PROMOTE, root=root).out)
     registry = Registry(folder=root / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
-    (version,) = registry._versions()
-    metrics, floor = registry.metrics(1), json.loads(version.tags["churn.decision"])["findings"]["auc_floor"]
+    (recorded,) = registry.decisions()
+    metrics, floor = registry.metrics(1), evidence(registry, recorded.run)["findings"]["auc_floor"]
     assert floor["interval"] == pytest.approx([metrics["auc_test_low"], metrics["auc_test_high"]], abs=1e-9)
+
+
+def test_a_challenger_scores_its_nights_in_the_shadow_before_the_alias_moves(lake: Path) -> None:
+    candidate(lake, "model.seed=8")
+    command = (*PROMOTE, *BETTER_THAN_NOTHING, "shadow_nights=1")
+    first = churn(*command, root=lake)
+    assert (first.code, champion(lake)) == (4, 1)
+    assert "it has scored 0 of 1 nights beside the champion" in first.out
+    done("stage=score", "date=2025-08-20", *FAST, root=lake)
+    scored = {kind: pl.read_parquet(lake / kind / "subscription" / NIGHT) for kind in ("predictions", "shadow")}
+    versions = {kind: frame["model_version"].unique().to_list() for kind, frame in scored.items()}
+    assert versions == {"predictions": [1], "shadow": [2]}
+    last = done(*command, root=lake)
+    expected = spearmanr(scored["predictions"]["churn_score"], scored["shadow"]["churn_score"]).statistic
+    listed = [set(frame.filter(segment="high")["customer_id"]) for frame in scored.values()]
+    assert f"rank correlation {expected:.3f}" in last.out
+    assert f"{len(listed[0] & listed[1]):,} of {len(listed[0]):,} of the top list shared" in last.out
+    assert champion(lake) == 2
+    shutil.rmtree(lake / "shadow")
+    done("stage=score", "date=2025-08-20", *FAST, root=lake)
+    assert not (lake / "shadow" / "subscription").exists()
+
+
+NIGHT = "date=2025-08-20/scores.parquet"
+
+
+def test_a_shadow_that_cannot_be_loaded_costs_the_night_no_scores(lake: Path) -> None:
+    candidate(lake, "model.seed=8")
+    assert churn(*PROMOTE, *BETTER_THAN_NOTHING, "shadow_nights=1", root=lake).code == 4
+    newest = max(lake.glob("mlflow/artifacts/*/artifacts/bundle/model.txt"), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_text("no model")
+    done("stage=score", "date=2025-08-20", *FAST, root=lake)
+    assert (lake / "predictions" / "subscription" / NIGHT).exists()
+    assert not (lake / "shadow" / "subscription").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -32,6 +33,9 @@ def test_by_default_it_says_what_may_go_and_deletes_nothing(corrected: Path) -> 
     before = published(corrected, "versions")
     ran = done("stage=prune", root=corrected)
     assert "1 of 3 earlier versions may go (dry run" in ran.out
+    (goes,) = (corrected / "versions" / "features" / "subscription" / f"date={NIGHT}").iterdir()
+    size = (goes / "features.parquet").stat().st_size
+    assert [f"{size:,}", str(goes.relative_to(corrected))] == ran.out.splitlines()[-1].split()
     assert published(corrected, "versions") == before
 
 
@@ -50,7 +54,17 @@ def test_raw_days_that_a_models_labels_were_read_from_are_kept(lake: Path) -> No
     correct(lake, "2025-07-20", 100)  # in the label window of the test date, and in no features of the model
     done("stage=features", f"date={NIGHT}", root=lake)
     ran = done("stage=prune", root=lake)
-    assert ["tables", "1", "0"] in [line.split() for line in ran.out.splitlines()]
+    assert ["tables", "0", "of", "1"] in [line.split() for line in ran.out.splitlines()]
+
+
+def test_of_many_that_may_go_the_largest_are_listed_and_the_others_counted(lake: Path) -> None:
+    partition = Partition(kind="drift", dataset="subscription", day=date(2025, 8, 1))
+    for size in range(31):
+        with Lake(lake).publish(partition, inputs={}) as staging:
+            (staging.path / "drift.parquet").write_bytes(bytes(size))
+    lines = done("stage=prune", root=lake).out.splitlines()
+    assert [int(line.split()[0]) for line in lines[-21:-1]] == list(range(29, 9, -1))
+    assert lines[-1].split() == ["and", "10", "more"]
 
 
 def test_scores_that_were_replaced_are_never_pruned(lake: Path) -> None:

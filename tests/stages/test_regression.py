@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
 from churn.training.calibration import Exponential
 from tests.command import FAST, TRAINED, churn, done
+from tests.decisions import crown
 
 HERE = Path(__file__).parent.parent.parent
 DECLARATION = """
@@ -76,7 +76,7 @@ def test_a_regression_trains_and_scores_better_than_the_mean_and_gates_of_a_clas
     assert re.search(rf"RMSE +{made.metrics['rmse_test']:.4g} ", ran.out)
     refused = churn(*place, "stage=promote", f"date={TRAINED}", root=root)
     assert (refused.code, "neither 0 nor 1" in refused.err) == (3, True)
-    registry(root).set_champion(1, since=date(2025, 8, 10))
+    crown(registry(root), 1, since=TRAINED)
     done(*place, "stage=features", "date=2025-08-20", *FAST, root=root)
     done(*place, "stage=score", "date=2025-08-20", *FAST, root=root)
     scores = pl.read_parquet(root / "predictions" / "minutes" / "date=2025-08-20" / "scores.parquet")

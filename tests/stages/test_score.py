@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from churn.stores.lake import Lake, Partition
 from churn.stores.registry import Registry
@@ -144,3 +145,35 @@ def test_the_manifest_names_the_model_and_the_features_it_was_made_from(lake: Pa
     assert manifest.inputs["model_version"] == "1"
     assert manifest.inputs["features"] == features.content
     assert sum(manifest.facts["segments"].values()) == manifest.rows == 1500
+
+
+DOWN = "registry.uri=http://127.0.0.1:9"
+
+
+def test_a_registry_that_is_down_costs_no_night_and_the_night_says_so(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    ran = done(*SCORE, DOWN, root=lake)
+    assert "version 1 of churn-predictor (the last champion known: the registry does not answer)" in ran.out
+    manifest = Lake(lake).manifest(Partition(kind="predictions", dataset="subscription", day=date(2025, 8, 20)))
+    assert manifest is not None
+    assert (manifest.facts["model_version"], manifest.facts["champion_confirmed"]) == (1, False)
+    watched = churn("stage=drift", f"date={NIGHT}", DOWN, root=lake)
+    assert watched.code in {0, 5}
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_a_registry_that_is_down_and_a_copy_that_is_damaged_score_nothing(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    copy = next((lake / "champion" / "subscription").rglob("model.txt"))
+    if damage == "gone":
+        shutil.rmtree(lake / "champion")
+    else:
+        copy.write_text(copy.read_text().replace("threshold=", "threshold=9", 1))
+    ran = churn(*SCORE, DOWN, root=lake)
+    assert ran.code == 75
+    assert "127.0.0.1:9" in ran.err
+    assert not (lake / "predictions" / "subscription").exists()

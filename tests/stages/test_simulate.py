@@ -41,6 +41,18 @@ def test_two_businesses_are_not_mixed(tmp_path: Path) -> None:
     ran = churn("stage=simulate", "date=2025-01-01..2025-01-05", "stage.business.seed=8", root=tmp_path)
     assert ran.code == 3
     assert "belong to another business" in ran.err
+    assert "leave them as they are, and simulate under another root=" in ran.err
+    assert published(tmp_path, "raw", "truth") == before
+
+
+def test_another_first_day_is_told_how_to_go_on_and_deletes_nothing(tmp_path: Path) -> None:
+    done("stage=simulate", f"date={DAYS}", *SMALL, root=tmp_path)
+    before = published(tmp_path, "raw", "truth")
+    ran = churn("stage=simulate", "date=2025-01-11..2025-01-15", *SMALL, root=tmp_path)
+    assert ran.code == 3
+    assert "belong to another business, which begins on 2025-01-01" in ran.err
+    assert "go on with it by a range that begins there, date=2025-01-01.." in ran.err
+    assert "delete" not in ran.err
     assert published(tmp_path, "raw", "truth") == before
 
 

@@ -18,8 +18,10 @@ from pathlib import Path
 import pytest
 
 from churn.errors import DataError, LockedError, TryAgainError
+from churn.stores import disk
 from churn.stores import lake as lake_module
-from churn.stores.lake import MANIFEST, Lake, Partition, fingerprint
+from churn.stores.lake import Lake
+from churn.stores.partition import MANIFEST, Partition, fingerprint, read_manifest
 
 DAY = Partition(kind="features", dataset="shop", day=date(2026, 1, 5))
 
@@ -95,6 +97,20 @@ def test_is_current_only_for_the_very_same_inputs(tmp_path: Path) -> None:
     assert lake.is_current(DAY, {"raw": "1"})
     assert not lake.is_current(DAY, {"raw": "2"})
     assert not lake.is_current(DAY, {"raw": "1", "sql": "1"})
+
+
+def test_what_was_damaged_is_not_current_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lake = Lake(tmp_path)
+    put(lake, "abc", inputs={"raw": "1"})
+    assert lake.is_current(DAY, {"raw": "1"})
+    assert not caplog.messages
+    path = lake.path(DAY) / "table.txt"
+    path.write_text("ab")
+    assert not lake.is_current(DAY, {"raw": "1"})
+    path.unlink()
+    assert not lake.is_current(DAY, {"raw": "1"})
+    told = f"{DAY} is damaged, and not taken as there: {path}"
+    assert caplog.messages == [f"{told} holds 2 of 3 bytes", f"{told} is missing"]
 
 
 def test_a_body_that_fails_publishes_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
@@ -216,7 +232,7 @@ def test_a_file_system_that_cannot_exchange_is_named(tmp_path: Path, monkeypatch
 
     lake = Lake(tmp_path)
     put(lake, "old")
-    monkeypatch.setattr(lake_module, "_exchange", refuse)
+    monkeypatch.setattr(disk, "_exchange", refuse)
     with pytest.raises(TryAgainError, match="can exchange two folders"):
         put(lake, "new")
     assert (lake.path(DAY) / "table.txt").read_text() == "old"
@@ -273,7 +289,7 @@ def test_a_replaced_content_is_kept_whole_and_found_by_its_version(tmp_path: Pat
     kept = lake.version(DAY, old.content)
     assert kept is not None
     assert everything(kept) == old_files
-    assert lake.manifest_in(kept) == old
+    assert read_manifest(kept) == old
     assert lake.version_folders("features", "shop") == (kept,)
 
 
@@ -336,12 +352,15 @@ def test_what_has_no_date_keeps_no_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut short"])
-def test_a_damaged_partition_is_replaced_and_not_kept(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_partition_is_replaced_and_not_kept(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     lake = Lake(tmp_path)
     put(lake, "old")
     old, path = content(lake), lake.path(DAY) / "table.txt"
     path.write_text("ol") if damage == "cut short" else path.unlink()
     put(lake, "new")
+    assert caplog.messages == [f"{DAY} was damaged: what is replaced cannot be kept under versions/"]
     assert version_text(lake, content(lake)) == "new"
     assert lake.version(DAY, old) is None
     put(lake, "old")
@@ -437,7 +456,7 @@ def test_a_reader_never_sees_half_a_version(tmp_path: Path) -> None:
         while not done.is_set():
             for folder in lake.version_folders("features", "shop"):
                 seen.append(len((folder / "table.txt").read_text()))
-                assert lake.manifest_in(folder) is not None
+                assert read_manifest(folder) is not None
 
     with watched(read, done):
         for number in range(1, 40):
@@ -581,7 +600,7 @@ def test_texts_on_a_full_disk_are_to_be_tried_again_and_leave_no_half(
 
     lake, texts = Lake(tmp_path), {"a": "1"}
     with monkeypatch.context() as patch:
-        patch.setattr(lake_module, "_flush", refuse)
+        patch.setattr(lake_module, "flush", refuse)
         with pytest.raises(TryAgainError, match="No space left"):
             lake.keep_texts(texts)
     assert not lake.texts_path(fingerprint(texts)).exists()

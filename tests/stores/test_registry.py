@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -23,9 +22,11 @@ import pytest
 
 from churn.errors import SettingsError, TryAgainError
 from churn.stores import runs
-from churn.stores.registry import Registered, Registry
+from churn.stores.aliases import Registered
+from churn.stores.registry import Registry
 from churn.stores.runs import Candidate, SweepEnd, SweepTrial
 from churn.training.fit import Trees
+from tests.decisions import A_DECISION, crown
 
 ROWS = np.arange(80.0).reshape(40, 2)
 FILES = {"model.txt": b"tree\r\nend\n\n", "reference.parquet": bytes(range(256)), "empty": b"", "sums.json": b"{}"}
@@ -114,11 +115,6 @@ def opened(folder: Path, *, model: str = "m", experiment: str = "churn") -> Regi
 def stored(folder: Path, query: str, *values: object) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
         return connection.execute(query, values).fetchall()
-
-
-def decisions(folder: Path, model: str) -> dict[object, object]:
-    query = "select version, value from model_version_tags where name = ? and key = 'churn.decision'"
-    return {version: json.loads(str(value)) for version, value in stored(folder, query, model)}
 
 
 def model_folder(folder: Path, model: str) -> Path:
@@ -322,7 +318,7 @@ def test_a_run_whose_upload_fails_is_shown_as_failed(
 
 def test_a_registered_model_is_no_champion_until_it_is_called_one(registry: Registry, candidate: Candidate) -> None:
     registry.register(candidate)
-    registry.record(1, decision={"promote": True})
+    registry.record(A_DECISION)
     assert registry.champion() is None
 
 
@@ -330,20 +326,40 @@ def test_the_champion_is_the_last_that_was_called_one(folder: Path, registry: Re
     for number in (1, 2):
         registry.register(replace(candidate, fingerprint=f"f{number}"))
     for number in (1, 2, 1):
-        registry.set_champion(number, since=date(2026, 1, number))
+        crown(registry, number, since=f"2026-01-0{number}")
         assert registry.champion() == Registered(version=number, fingerprint=f"f{number}", bundle="b1")
     assert opened(folder, model=registry.model).champion() == Registered(version=1, fingerprint="f1", bundle="b1")
     assert registry.newest() == 2
 
 
-def test_a_decision_is_written_on_its_version_and_replaces_an_earlier_one(
+def test_each_decision_is_a_run_of_its_own_that_no_later_one_changes(
     folder: Path, registry: Registry, candidate: Candidate
 ) -> None:
     registry.register(candidate)
-    long = {"promote": False, "reason": "é" * 10_000, "findings": {"floor": {"interval": [0.7, None]}}}
-    registry.record(1, decision={"promote": True})
-    registry.record(1, decision=long)
-    assert decisions(folder, registry.model) == {1: long}
+    refused = replace(A_DECISION, moves=False, champion=1, answer="fail", reason="é" * 900)
+    first = registry.record(A_DECISION)
+    second = registry.record(refused)
+    assert registry.decisions() == (first, second)
+    assert (first.moves, first.champion, second.moves, second.champion) == (True, None, False, 1)
+    assert (second.reason, second.by, second.answer) == ("é" * 900, "ann@office", "fail")
+    assert first.run != second.run
+    case = Path(registry.page_of(first.run, "case.html"))
+    assert case.read_text() == "<h1>"
+    written = json.loads(case.with_name("decision.json").read_text())
+    assert (written["rows"], written["version"], written["moves"]) == ({"features": "f"}, 1, True)
+    ((figure,),) = stored(folder, f"select value from metrics where run_uuid = '{first.run}'")
+    assert figure == 0.8
+
+
+def test_a_decision_that_was_cut_off_is_none(
+    registry: Registry, candidate: Candidate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.register(candidate)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "log", kill)
+        with pytest.raises(KeyboardInterrupt):
+            registry.record(A_DECISION)
+    assert registry.decisions() == ()
 
 
 @pytest.mark.parametrize("number", [-1, 0, 2, 99])
@@ -455,17 +471,17 @@ def test_a_promotion_cut_short_leaves_no_reign_that_never_was(
 ) -> None:
     for fingerprint in ("one", "two"):
         registry.register(replace(candidate, fingerprint=fingerprint))
-    registry.set_champion(1, since=date(2026, 1, 5))
+    crown(registry, 1)
     with registry._tracking.talk() as client:
         for name in ("set_registered_model_tag", "set_registered_model_alias"):
             with monkeypatch.context() as patch:
                 patch.setattr(client, name, kill)
                 with pytest.raises(KeyboardInterrupt):
-                    registry.set_champion(2, since=date(2026, 1, 6))
+                    crown(registry, 2)
             assert [reign.version for reign in registry.reigns()] == [1]
 
 
-def kill(*_: object) -> None:
+def kill(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -474,7 +490,7 @@ def test_reigns_are_appended_and_never_rewritten(registry: Registry, candidate: 
         registry.register(replace(candidate, fingerprint=f"f{number}"))
     assert registry.reigns() == ()
     for number in (1, 2, 1):
-        registry.set_champion(number, since=date(2026, 1, 5))
+        crown(registry, number)
     assert [reign.version for reign in registry.reigns()] == [1, 2, 1]
     assert {reign.since for reign in registry.reigns()} == {"2026-01-05"}
 
@@ -484,8 +500,8 @@ ASK: dict[str, Callable[[Registry], object]] = {
     "newest": lambda registry: registry.newest(),
     "trained_from": lambda registry: registry.trained_from("f1"),
     "bundle_files": lambda registry: registry.bundle_files(1),
-    "record": lambda registry: registry.record(1, decision={}),
-    "set_champion": lambda registry: registry.set_champion(1, since=date(2026, 1, 5)),
+    "record": lambda registry: registry.record(A_DECISION),
+    "decisions": lambda registry: registry.decisions(),
 }
 
 
@@ -523,7 +539,7 @@ def test_a_server_that_refuses_is_to_be_tried_again_and_no_absence(
     with pytest.raises(TryAgainError, match="Connection refused") as caught:
         ASK[question](registry)
     assert caught.value.where == "registry http://127.0.0.1:9"
-    assert list(tmp_path.iterdir()) == []
+    assert not list(tmp_path.rglob("*.db"))
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from churn.errors import ChurnError, DataError
 from churn.features.raw import RAW_DAY, Column, RawTable
 from churn.stores.duck import Bench, batches, duck_errors, quoted, recut
 from churn.stores.globs import Found, fixed_folder
-from churn.stores.lake import fingerprint
 from churn.stores.objects import Session, find, session, versions
+from churn.stores.partition import fingerprint
 from churn.stores.remembered import recall, remember
 
 if TYPE_CHECKING:

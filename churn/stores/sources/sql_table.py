@@ -18,7 +18,7 @@ import polars as pl
 from churn.errors import DataError, SettingsError, did_you_mean
 from churn.features.raw import RAW_DAY, Column, Kind, RawTable
 from churn.stores.duck import quoted
-from churn.stores.lake import fingerprint
+from churn.stores.partition import fingerprint
 
 Family: TypeAlias = Literal["whole", "wide", "real", "text", "boolean", "date", "timestamp"]
 """What a type of a database holds; `wide`: decimals and integers that may need more than 64 bits."""

@@ -1,0 +1,192 @@
+"""What is each stage asked to do?
+
+One class a stage, named after it by `name`; the union at the foot lists all there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from churn.drift.limits import DriftLimits
+from churn.promotion.evidence import Campaign
+from churn.promotion.gates import Gate
+from churn.promotion.suspicion import LeakLimits
+from churn.promotion.verdict import OnInsufficient
+from churn.simulation.business import Business
+
+Positive = Annotated[int, Field(ge=1)]
+Reason = Annotated[str, Field(max_length=1000)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulateStage:
+    """Settings of `stage=simulate`."""
+
+    name: Literal["simulate"]
+    business: Business
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeaturesStage:
+    """Settings of `stage=features`."""
+
+    name: Literal["features"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStage:
+    """Settings of `stage=train`: which dates it reads, and how scores become probabilities."""
+
+    name: Literal["train"]
+    run_name: str
+    every: str
+    at_most: Positive
+    dates: str | None
+    calibration: Literal["auto", "none", "platt", "isotonic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteStage:
+    """Settings of `stage=promote`: which version, for which campaign, held against which gates, and a person's word.
+
+    `on_insufficient`: what a gate that cannot judge means, but for the floors and comparisons that decide.
+    """
+
+    name: Literal["promote"]
+    version: Positive | None
+    campaign: Campaign
+    on_insufficient: OnInsufficient
+    needs_approval: bool
+    approve: bool
+    shadow_nights: Annotated[int, Field(ge=0)]
+    reason: Reason | None
+    gates: dict[str, Annotated[Gate, Field(discriminator="kind")]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearseStage:
+    """Settings of `stage=rehearse`: the gates, how many trials, how much worse the slightly worse challenger is."""
+
+    name: Literal["rehearse"]
+    promote: PromoteStage
+    trials: Positive
+    worse_by: Annotated[float, Field(gt=0, lt=0.5)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackStage:
+    """Settings of `stage=rollback`: which version is to reign again, and why."""
+
+    name: Literal["rollback"]
+    version: Positive | None
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryStage:
+    """Settings of `stage=history`."""
+
+    name: Literal["history"]
+    last: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreStage:
+    """Settings of `stage=score`: today's champion, that of each night, or the version that scored it before."""
+
+    name: Literal["score"]
+    model: Literal["current", "as_of", "same"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftStage:
+    """Settings of `stage=drift`: what counts as drift."""
+
+    name: Literal["drift"]
+    limits: DriftLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightlyStage:
+    """Settings of `stage=nightly`: those of its three parts."""
+
+    name: Literal["nightly"]
+    features: FeaturesStage
+    score: ScoreStage
+    drift: DriftStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoStage:
+    """Settings of `stage=demo`: the raw days to simulate, the night to score, those of its parts."""
+
+    name: Literal["demo"]
+    raw_days: str
+    night: str
+    simulate: SimulateStage
+    train: TrainStage
+    promote: PromoteStage
+    nightly: NightlyStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeakcheckStage:
+    """Settings of `stage=leakcheck`: the training table, the trees of a model, and when something is suspicious."""
+
+    name: Literal["leakcheck"]
+    train: TrainStage
+    num_iterations: Positive
+    limits: LeakLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageStage:
+    """Settings of `stage=lineage`: whether to make the night again and compare the bytes."""
+
+    name: Literal["lineage"]
+    rebuild: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PruneStage:
+    """Settings of `stage=prune`: whether to say only what may go."""
+
+    name: Literal["prune"]
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusStage:
+    """Settings of `stage=status`."""
+
+    name: Literal["status"]
+    last: Positive
+
+
+Stage = (
+    SimulateStage
+    | FeaturesStage
+    | TrainStage
+    | PromoteStage
+    | RehearseStage
+    | RollbackStage
+    | HistoryStage
+    | ScoreStage
+    | DriftStage
+    | NightlyStage
+    | DemoStage
+    | LeakcheckStage
+    | LineageStage
+    | PruneStage
+    | StatusStage
+)
+
+WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, StatusStage)
+NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
+"""Those that take words for dates that the lake knows, too."""
+ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
+"""Those that take one date, or none for the newest night."""

@@ -1,0 +1,58 @@
+"""Shows who was champion from when to when, and every decision about it: by whom, why, what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from churn.champion import reign_to_note
+from churn.doors import Doors
+from churn.reports.outcome import Outcome, Table
+from churn.settings import Settings
+from churn.settings.stages import HistoryStage
+from churn.stores.decisions import Recorded
+from churn.stores.registry import Reign
+
+_DONE = {"promote": "promoted", "rollback": "rolled back to", "note": "noted"}
+
+
+def run(settings: Settings) -> Outcome:
+    """Returns a row a decision, the newest last; nights are those that a version was champion of."""
+    doors, stage = Doors(settings), settings.stage_as(HistoryStage)
+    decisions, nights = doors.registry.decisions(), _nights(doors.registry.reigns())
+    shown = decisions[-stage.last :]
+    unnoted = reign_to_note(doors)
+    off_record = {"alias": f"version {unnoted.version} bears it, on no record"} if unnoted else {}
+    return Outcome(
+        headline=f"history {doors.registry.model}: {len(decisions)} decisions, the last {len(shown)} shown",
+        figures={"champion": _champion(doors), **off_record},
+        table=Table(
+            header=("decided (UTC)", "decision", "version", "before", "nights", "by", "why"),
+            rows=tuple(_row(decision, nights) for decision in shown),
+        ),
+    )
+
+
+def _champion(doors: Doors) -> str:
+    found, reigns = doors.registry.champion(), doors.registry.reigns()
+    if found is None:
+        return "none yet"
+    since = f" since {reigns[-1].since}" if reigns and reigns[-1].version == found.version else ""
+    return f"version {found.version}{since}"
+
+
+def _nights(reigns: Sequence[Reign]) -> dict[str, str]:
+    """Returns the nights of each reign by its decision; a reign of no night is one that another replaced at once."""
+    spans = zip_longest(reigns, reigns[1:])
+    return {
+        one.decision: f"{one.since} to {f'before {after.since}' if after else 'now'}" for one, after in spans if one
+    }
+
+
+def _row(decision: Recorded, nights: dict[str, str]) -> tuple[str, ...]:
+    done = _DONE[decision.kind]
+    if decision.run not in nights:
+        done = "not carried out" if decision.moves else "refused"
+    before = "-" if decision.champion is None else str(decision.champion)
+    span = nights.get(decision.run, "-")
+    return decision.decided, done, str(decision.version), before, span, decision.by, decision.reason

@@ -1,0 +1,132 @@
+"""What is one unit of work called, and what does it say that it holds?
+
+A manifest stands beside the files that it describes, and is all that is known of them. It carries no time of day, so
+that the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from churn.errors import DataError, TryAgainError
+
+MANIFEST = "_manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """The name of one unit of work; `day` is None for what has no date (the champion's local copy).
+
+    >>> str(Partition(kind="features", dataset="subscription", day=date(2026, 1, 5)))
+    'features/subscription/date=2026-01-05'
+    """
+
+    kind: str
+    dataset: str
+    day: date | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.dataset}" + (f"/date={self.day}" if self.day else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One published file: its sha256 (hex), its size in bytes, its rows where it is a table."""
+
+    sha256: str
+    bytes: int
+    rows: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a partition holds, what it was made from, and by which code.
+
+    `inputs` maps each input's name to its fingerprint; `facts` holds figures worth reading without opening the files.
+    """
+
+    kind: str
+    dataset: str
+    date: str | None
+    code_version: str
+    inputs: dict[str, str]
+    files: dict[str, File]
+    facts: dict[str, Any]
+
+    @property
+    def content(self) -> str:
+        """The version of what the partition holds: a hash over its files' hashes."""
+        return fingerprint({name: file.sha256 for name, file in self.files.items()})
+
+    @property
+    def rows(self) -> int:
+        """Rows over all tables of the partition."""
+        return sum(file.rows or 0 for file in self.files.values())
+
+
+def fingerprint(value: object) -> str:
+    """Returns the sha256 (hex) of a JSON value, whatever the order of its keys.
+
+    >>> fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Returns the sha256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Returns the manifest in a folder, published or kept; None where there is none.
+
+    Raises:
+        DataError: what is there is no manifest.
+        TryAgainError: it may not be read.
+    """
+    path = folder / MANIFEST
+    try:
+        raw = json.loads(path.read_text())
+        files = {name: File(**file) for name, file in raw.pop("files").items()}
+        return Manifest(files=files, **raw)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise TryAgainError(where=str(path), found=found, action="make it readable, or set another root=") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        action = f"delete the folder {path.parent} and run the stage again"
+        raise DataError(where=str(path), found=f"not a manifest ({error})", action=action) from error
+
+
+def write_manifest(manifest: Manifest, folder: Path) -> None:
+    """Writes the manifest beside the files of a folder."""
+    text = json.dumps(asdict(manifest), indent=1, sort_keys=True, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n")
+
+
+def has_size(path: Path, size: int) -> bool:
+    """Returns whether a file is there, of that many bytes."""
+    return path.is_file() and path.stat().st_size == size
+
+
+def unlike(folder: Path, manifest: Manifest) -> tuple[Path, ...]:
+    """Returns the files of a folder that are missing, or have not the bytes that a manifest promises."""
+    return tuple(folder / name for name, file in manifest.files.items() if not holds(folder / name, file))
+
+
+def damage(path: Path, size: int) -> str:
+    """Returns in words what is wrong with a file that has not the size that a manifest promises."""
+    return f"{path} holds {path.stat().st_size:,} of {size:,} bytes" if path.is_file() else f"{path} is missing"
+
+
+def holds(path: Path, file: File) -> bool:
+    """Returns whether a file is there, with the bytes that a manifest promises."""
+    return has_size(path, file.bytes) and file_sha256(path) == file.sha256
