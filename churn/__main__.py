@@ -10,12 +10,14 @@ import importlib
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
 import time
 import traceback
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -46,6 +48,7 @@ class _Ended:
     error: str | None = None
     trial: Trial | None = None
     version: int | None = None
+    unpromotable: str | None = None
     settings: dict[str, Any] | None = None
 
 
@@ -95,6 +98,7 @@ def trial(config: DictConfig) -> float | None:
         seconds=time.perf_counter() - started,
         trial=ended.trial,
         version=ended.version,
+        unpromotable=ended.unpromotable,
     )
     sweep.finish(folder, sweep.Record(end=end, stage=job.runtime.choices["stage"], settings=ended.settings))
     return -loss(ended.trial) if ended.trial else None
@@ -104,7 +108,8 @@ def _sweep(arguments: list[str]) -> int:
     """Runs the jobs of a sweep, one by one or several at once, and returns the gravest of their exit codes."""
     from churn import sweep
 
-    with tempfile.TemporaryDirectory(prefix=time.strftime("%Y%m%dT%H%M%S-", time.gmtime())) as name:
+    prefix = time.strftime("%Y%m%dT%H%M%S-", time.gmtime())
+    with _stopped_as_by_hand(), tempfile.TemporaryDirectory(prefix=prefix) as name:
         folder = Path(name)  # Hydra writes a sweep's settings down, secrets and all
         asked = _hand_over(arguments, _sweeper_overrides(arguments, folder))
         sys.argv += sweep.freeze(folder, CONF, config_dir=asked.config_dir)
@@ -117,6 +122,16 @@ def _sweep(arguments: list[str]) -> int:
         found = sweep.records(folder, planned=planned, interrupted=isinstance(broken, KeyboardInterrupt))
     codes = _conclude(found, name=folder.name, config_dir=asked.config_dir, broken=broken)
     return gravest(codes)
+
+
+@contextmanager
+def _stopped_as_by_hand() -> Iterator[None]:
+    """Makes of SIGTERM what Ctrl-C is, so that a sweep that is told to end cleans up and says what has run."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _hand_over(arguments: Sequence[str], ours: Sequence[str]) -> Namespace:
@@ -204,7 +219,13 @@ def _run(config: DictConfig) -> _Ended:
     journal = start_journal(settings.root / "logs" / f"{settings.run}.log")
     try:
         outcome = _run_stage(settings)
-        return _Ended(code=outcome.code, trial=outcome.trial, version=outcome.version, settings=raw)
+        return _Ended(
+            code=outcome.code,
+            trial=outcome.trial,
+            version=outcome.version,
+            unpromotable=outcome.unpromotable,
+            settings=raw,
+        )
     except ChurnError as error:
         log.debug("stopped", exc_info=True)
         _complain(error, journal)

@@ -18,7 +18,7 @@ import polars as pl
 
 from churn.doors import Doors
 from churn.drift.profile import Column, freeze_bins, profile, to_parquet
-from churn.errors import DataError, SettingsError
+from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
 from churn.promotion.metrics import Estimate, auc, average_precision, brier, log_loss
 from churn.promotion.regression import mae, r2, rmse
@@ -27,7 +27,7 @@ from churn.stores.partition import fingerprint
 from churn.stores.remembered import made_once
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
 from churn.training.calibration import Calibrator, Exponential, Plain
-from churn.training.calibration_choice import AUTO, Choice, choose_calibrator
+from churn.training.calibration_choice import Choice, choose_calibrator
 from churn.training.encoding import Encoding, Floats
 from churn.training.fit import Binned, Trees
 from churn.training.hashing import Ints
@@ -186,11 +186,6 @@ def _choice(doors: Doors, rows: Labelled, scorer: Scorer) -> Choice | None:
 
 
 def _link(doors: Doors) -> Plain | Exponential:
-    kind = doors.settings.stage_as(TrainStage).calibration
-    if kind not in {AUTO, "none"}:
-        raise SettingsError(
-            where="stage.calibration", found=f"{kind} for a regression", action="set it to auto or none"
-        )
     return Plain() if doors.settings.model.objective_of("regression") == "regression" else Exponential()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from churn.candidate import Made, TestedFold
 from churn.doors import Doors
+from churn.labelled import Labelled
 from churn.promotion.curves import precision_recall, predicted_against_observed, reliability, roc
 from churn.reports.parts import Fold, Part
 from churn.reports.training import CalibrationTrial, TrainingReport, training_page
@@ -28,9 +29,11 @@ def candidate_page(doors: Doors, made: Made, *, title: str, figures: Mapping[str
             title=title,
             figures=figures,
             horizon_days=doors.dataset.horizon_days,
-            parts={name: _part(getattr(parts.split, name), n_rows=len(each.labels)) for name, each in rows.items()},
-            validation=_fold("validation", parts.split.validation) if parts.split.validation else None,
-            folds=tuple(_tested(f"fold {number}", fold) for number, fold in enumerate(made.folds, start=1)),
+            parts={name: _part(getattr(parts.split, name), each) for name, each in rows.items()},
+            validation=_fold("validation", parts.split.validation, parts.train) if parts.split.validation else None,
+            folds=tuple(
+                _tested(f"fold {number}", fold, parts.train) for number, fold in enumerate(made.folds, start=1)
+            ),
             fold_metric="AUC" if task == "binary" else "RMSE",
             importance=made.scorer.trees.gains(),
             calibration_trials=_trials(made.choice) if made.choice else None,
@@ -51,16 +54,16 @@ def _curves(made: Made, *, is_binary: bool) -> dict[str, Any]:
     }
 
 
-def _part(part: split.Part, *, n_rows: int | None = None) -> Part:
-    return Part(dates=part.dates, buckets=part.buckets, n_rows=n_rows)
+def _part(part: split.Part, rows: Labelled) -> Part:
+    return Part(dates=part.dates, buckets=part.buckets, n_rows=len(rows.positions(part)))
 
 
-def _fold(name: str, fold: split.Fold) -> Fold:
-    return Fold(name=name, train=_part(fold.train), test=_part(fold.test))
+def _fold(name: str, fold: split.Fold, rows: Labelled) -> Fold:
+    return Fold(name=name, train=_part(fold.train, rows), test=_part(fold.test, rows))
 
 
-def _tested(name: str, tested: TestedFold) -> Fold:
-    fold, found = _fold(name, tested.fold), tested.found
+def _tested(name: str, tested: TestedFold, rows: Labelled) -> Fold:
+    fold, found = _fold(name, tested.fold, rows), tested.found
     if isinstance(found, str):
         return replace(fold, failure=found)
     return replace(fold, figure=found.figure, interval=found.interval, n=found.n)

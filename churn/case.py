@@ -7,14 +7,13 @@ check, the bundle's size and speed) is laid beside the scores.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 import polars as pl
 
-from churn.champion import Champion
+from churn.champion import Champion, learned_dates
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled, read_protected, table_fingerprint
@@ -73,8 +72,7 @@ def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
     test = Part.from_json(challenger.lineage["parts"]["test"])
     if champion is None:
         return test
-    learned = [Part.from_json(champion.bundle.lineage["parts"][name]) for name in ("train", "calibration")]
-    known = [day for day in test.dates if _knows(learned, Part(dates=(day,), buckets=test.buckets), challenger)]
+    known = learned_dates(champion, test)
     if known:
         found = f"the champion (version {champion.version}) learned labels of the test dates "
         after = (
@@ -84,10 +82,6 @@ def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
             where="promote", found=found + ", ".join(map(str, known)), action=f"train the challenger {after}"
         )
     return test
-
-
-def _knows(learned: Sequence[Part], test: Part, challenger: Bundle) -> bool:
-    return any(part.overlaps(test, horizon_days=challenger.horizon_days) for part in learned)
 
 
 def _scores(doors: Doors, bundle: Bundle, features: pl.DataFrame) -> npt.NDArray[Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from churn.doors import Doors
 from churn.errors import DataError, LockedError, SettingsError, TryAgainError
 from churn.stores.aliases import Registered
 from churn.training.bundle import Bundle
+from churn.training.split import Part
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,17 @@ def scored_by(doors: Doors, champion: Champion, day: date) -> Champion:
     scores = doors.lake.manifest(doors.partition("predictions", day))
     version = scores.facts["model_version"] if scores else champion.version
     return champion if version == champion.version else version_of(doors, version)
+
+
+def learned_dates(champion: Champion, test: Part) -> tuple[date, ...]:
+    """Returns the dates of a part of whose labels the champion learned some, so that it cannot be judged there."""
+    parts = [Part.from_json(champion.bundle.lineage["parts"][name]) for name in ("train", "calibration")]
+    horizon = champion.bundle.horizon_days
+
+    def knows(day: date) -> bool:
+        return any(part.overlaps(replace(test, dates=(day,)), horizon_days=horizon) for part in parts)
+
+    return tuple(filter(knows, test.dates))
 
 
 def _inputs(registered: Registered) -> dict[str, str]:

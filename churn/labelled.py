@@ -7,7 +7,7 @@ published features alone, the same that scoring reads.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -55,8 +55,7 @@ def read_labelled(doors: Doors, part: Part, *, known_at: date) -> Labelled:
             features and labels disagree on who was there, or none of the part's customers was.
     """
     raw, horizon = in_lake(doors), timedelta(days=doors.dataset.horizon_days)
-    for day in part.dates:
-        _require_window(doors, raw, day, known_at=known_at)
+    require_ripe(doors, raw, part.dates, known_at=known_at)
     require_whole(doors, raw, max(part.dates) + horizon)
     parts = [_read(doors, day) for day in part.dates]
     require_unchanged(doors, raw, known_at)
@@ -75,6 +74,23 @@ def read_labelled(doors: Doors, part: Part, *, known_at: date) -> Labelled:
         inputs={name: found for _, inputs in parts for name, found in inputs.items()},
         raw_days={name: content for day in part.dates for name, content in _window(raw, day, horizon).items()},
     )
+
+
+def require_ripe(doors: Doors, raw: RawDays, dates: Sequence[date], *, known_at: date) -> None:
+    """Returns nothing where the labels of all dates were ripe at `known_at`, with every raw day of their windows.
+
+    Raises:
+        DataError: some are not ripe (how many, the first and the last), or raw days are missing from a window.
+    """
+    horizon = timedelta(days=doors.dataset.horizon_days)
+    unripe = [day for day in sorted(dates) if day + horizon > known_at]
+    if unripe:
+        span = str(unripe[0]) if len(unripe) == 1 else f"{unripe[0]} to {unripe[-1]}"
+        found = f"{len(unripe)} of {len(dates)} dates not ripe at {known_at}: {span}"
+        action = f"use dates up to {known_at - horizon}, or date={unripe[-1] + horizon} or later"
+        raise DataError(where=f"labels {doors.dataset.name}", found=found, action=action)
+    for day in dates:
+        _require_window(doors, raw, day, known_at=known_at)
 
 
 def read_protected(doors: Doors, rows: Labelled) -> pl.DataFrame | None:
@@ -146,9 +162,6 @@ def _read(doors: Doors, day: date) -> tuple[pl.DataFrame, dict[str, str]]:
 
 def _require_window(doors: Doors, raw: RawDays, day: date, *, known_at: date) -> None:
     ripe, allowed = day + timedelta(days=doors.dataset.horizon_days), doors.settings.dataset.max_gap_days
-    if ripe > known_at:
-        found, action = f"not ripe before {ripe}", f"use date={ripe} or later, or earlier rows"
-        raise DataError(where=_where(doors, day), found=found, action=action)
     # A gap at the window's end may be the shop's closing days, or the end of the feed: days after it tell which.
     last, action = raw.coverage(known_at).last_day, "load the missing days, or use earlier dates"
     if last < ripe - timedelta(days=1):

@@ -31,7 +31,7 @@ _LEARNS = "train"
 _DIED = "its process died, or was ended when another's did"
 _BEGUN, _ENDED = ".begun.json", ".ended.json"
 _STATUS: dict[str, Status] = {"finished": "FINISHED", "skipped": "KILLED", "failed": "FAILED", "died": "FAILED"}
-_CHOSEN_BY_STAGE = {"stage", "model", "sweep"}
+_FOR_PROMOTION = {"date", "dataset", "root", "registry", "resources"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,11 +136,11 @@ def _show_winner(doors: Doors, ends: Sequence[TrialEnd], *, flags: Sequence[str]
                 "the best of several is partly the luckiest",
                 figures={
                     "best again": _train_command(doors, lucky, flags=flags),
-                    "promote it": _promote_command(doors, lucky, flags=flags),
+                    "promote it": lucky.unpromotable or _promote_command(doors, lucky, flags=flags),
                     "simplest within 1 SE": f"trial {simple.number}, {simple.trial.leaves:,} leaves, "
                     f"{simple.trial.figure:.4f} (limit: {_limit(lucky.trial):.4f})",
                     "simplest again": _train_command(doors, simple, flags=flags),
-                    "promote that": _promote_command(doors, simple, flags=flags),
+                    "promote that": simple.unpromotable or _promote_command(doors, simple, flags=flags),
                 },
             )
         )
@@ -155,13 +155,15 @@ def _train_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
 
 
 def _promote_command(doors: Doors, end: TrialEnd, *, flags: Sequence[str]) -> str:
-    kept = [one for one in end.overrides if _key(one).partition(".")[0] not in _CHOSEN_BY_STAGE]
+    kept = [one for one in end.overrides if _key(one).partition(".")[0] in _FOR_PROMOTION]
     return _command(doors, ["stage=promote"], [*kept, f"stage.version={end.version}"], flags=flags)
 
 
 def _command(doors: Doors, first: Sequence[str], overrides: Sequence[str], *, flags: Sequence[str]) -> str:
-    date = [] if any(_key(one) == "date" for one in overrides) else [f"date={doors.day}"]
-    return shlex.join(["python", "-m", "churn", *first, *date, *overrides, *flags])
+    settings, there = doors.settings, {_key(one) for one in overrides}
+    given = {"dataset": settings.dataset.name, "date": str(doors.day)}
+    ours = [f"{key}={text}" for key, text in given.items() if key not in there]
+    return shlex.join(["python", "-m", "churn", *first, *ours, *overrides, *flags])
 
 
 def _key(override: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, done
+from tests.mlflow_server import MlflowServer, running_mlflow
 
 # Before LightGBM is loaded: threads that spin while they wait make two test processes on two cores many times as slow.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -41,6 +43,13 @@ def business(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done("stage=promote", f"date={TRAINED}", root=root)
     done("stage=features", "date=2025-08-20", *FAST, root=root)
     return root
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """An MLflow server, empty at first; who stops it starts it again."""
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
 
 
 @pytest.fixture

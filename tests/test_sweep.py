@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import shutil
 import signal
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -307,6 +309,46 @@ def test_optuna_maximises_and_outlives_a_failed_trial_unless_told_otherwise(aske
     assert churn.__main__._sweeper_overrides(asked, Path("folder")) == ["hydra.sweep.dir='folder'"]
 
 
+def test_a_sweep_that_is_told_to_end_leaves_no_folder_and_says_what_has_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from churn.stages import train
+
+    def ended(settings: Any) -> Outcome:
+        if settings.model.num_leaves == 8:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1)  # the signal comes before it is over
+        return Outcome(headline="trained")
+
+    monkeypatch.setattr(train, "run", ended)
+    monkeypatch.setattr(sweep, "_log", lambda *_, **__: None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that the tests outlive a sweep that would not
+    try:
+        ran = command("-m", "stage=train", f"date={TRAINED}", "model.num_leaves=4,8,16", root=tmp_path / "lake")
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ran.code == 130
+    assert "1 finished, 1 skipped" in ran.out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("hydra_plugins.hydra_optuna_sweeper") is None,
+    reason="hydra-optuna-sweeper, the extra `optuna`, is not installed",
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Optuna 2.10 on SQLAlchemy 2
+def test_optuna_searches_and_its_best_trial_wins(lake: Path) -> None:
+    searched = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.sampler.seed=1")
+    ran = command(
+        "-m", "stage=train", f"date={TRAINED}", *FAST, *searched, "model.num_leaves=range(3,9)", root=lake
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "2 trials, 2 finished" in ran.out
+    assert "best: trial " in ran.out
+
+
 def test_an_override_that_no_trial_can_take_is_refused_before_any_runs(tmp_path: Path) -> None:
     ran = command("-m", "stage=train", f"date={TRAINED}", "model.num_leafs=4,8", root=tmp_path)
     assert ran.code == ExitCode.SETTINGS
@@ -326,6 +368,8 @@ def test_the_winner_is_a_command_to_copy_and_so_is_its_promotion(lake: Path) -> 
     assert best[-1] == f"root={lake}"
     assert "was trained from the same inputs, nothing to do" in again.out
     version = promotion[-1].removeprefix("stage.version=")
+    assert promotion[3:5] == ["stage=promote", "dataset=subscription"]
+    assert {one.partition(".")[0].partition("=")[0] for one in promotion[5:-1]} == {"date", "root", "resources"}
     promoted = command(*[one for one in promotion[3:] if not one.startswith("root=")], root=lake)
     assert f"promote subscription: version {version}" in promoted.out
     states = nested(lake)
@@ -352,6 +396,7 @@ def test_a_sweep_over_folds_says_which_trials_do_not_compare(lake: Path) -> None
     assert ran.code == 0, ran.err
     assert ran.out.count("judged on other rows\n") == 2
     assert "of 2 tried (2 more were judged on other rows, and cannot win); the best" in ran.out
+    assert ran.out.count("  no promotion: the champion (version 1) learned labels of 2 of the 3 test dates") == 6
 
 
 @pytest.mark.slow

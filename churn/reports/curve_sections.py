@@ -44,8 +44,8 @@ def precision_recall_section(curve: PrecisionRecall) -> Section:
     )
     header = (f"Recall (share of {curve.n_positive:,} positives)", "Precision (share of the rows that are picked)")
     reading = (
-        "How many of those who are picked churn (up), when so large a share of all churners is found (right); "
-        f"picking blindly gives the dashed base rate ({_n(curve)})."
+        "How many of the rows that are picked are positive (up), when so large a share of all positives is found "
+        f"(right); picking blindly gives the dashed base rate ({_n(curve)})."
     )
     return Section(heading=heading, reading=reading, chart=chart, table=_pairs(header, xs, ys))
 

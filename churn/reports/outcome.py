@@ -41,7 +41,8 @@ class Trial:
 class Outcome:
     """How a stage ended: its exit code, one sentence, figures by name, perhaps a table.
 
-    Of training also the registry's version, and its trial where folds have a figure.
+    Of training also the registry's version, its trial where folds have a figure, and why `stage=promote` would refuse
+    it, where that is known already.
     """
 
     code: ExitCode = ExitCode.OK
@@ -50,6 +51,7 @@ class Outcome:
     table: Table | None = None
     trial: Trial | None = None
     version: int | None = None
+    unpromotable: str | None = None
 
 
 def dates_done(verb: str, *, done: int, total: int) -> str:

@@ -18,7 +18,7 @@ from churn.reports.outcome import Table, Trial
 class TrialEnd:
     """How one job of a sweep ended: its overrides, its exit code, of an error the first line.
 
-    Of training the registry's `version`, and its `trial` where folds have a figure.
+    Of training the registry's `version`, its `trial` where folds have a figure, and why it is `unpromotable`.
 
     `died` is a process that ended without a word, `skipped` a job that never began. `seconds` are on the wall clock.
     """
@@ -31,6 +31,7 @@ class TrialEnd:
     seconds: float
     trial: Trial | None
     version: int | None
+    unpromotable: str | None = None
 
 
 def compared(ends: Sequence[TrialEnd]) -> tuple[TrialEnd, ...]:

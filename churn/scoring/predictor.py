@@ -23,6 +23,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int) -> None:
         self._bundle, self._version = bundle, model_version
         self._scorer = bundle.scorer(num_threads=num_threads)
+        self._without_null = self._scorer.trees.without_null
 
     @property
     def schema(self) -> pl.Schema:
@@ -100,6 +101,10 @@ class Predictor:
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Returns for each category the rows of `frame` whose level the model never saw."""
         return self._bundle.encoding.unseen(frame)
+
+    def nulls_read_as_zero(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Returns for each number that had no null in training the nulls of `frame`, which the model reads as 0."""
+        return {name: frame[name].null_count() for name in self._without_null}
 
 
 def _require_keys(frame: pl.DataFrame, key: str) -> None:

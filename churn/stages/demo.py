@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from churn.stores.partition import Manifest
     from churn.training.bundle import Bundle
 
+_GROUPS = 10  # as the gate of calibration counts them
+
 
 def run(settings: Settings) -> Outcome:
     """Returns what the loop came to: rows scored, champion, AUC beside the best achievable one, drift, files."""
@@ -71,16 +73,20 @@ def _against_truth(doors: Doors, bundle: Bundle, day: date) -> dict[str, str]:
     from churn.labelled import read_labelled
     from churn.promotion.curves import predicted_against_observed
     from churn.promotion.metrics import auc
+    from churn.promotion.probable import ece_null
 
     part = Part.from_json(bundle.lineage["parts"]["test"])
     rows = read_labelled(doors, part, known_at=day)
     truth = np.concatenate([_truth(doors, test, rows) for test in part.dates])
     scores = bundle.scorer(num_threads=doors.settings.resources.threads).scores(rows.features)
-    gaps = [predicted_against_observed(what, scores, bins=20).gap for what in (truth, rows.labels)]
+    gaps = [predicted_against_observed(what, scores, bins=_GROUPS).gap for what in (truth, rows.labels)]
+    _, owners = np.unique(rows.customers, return_inverse=True)
+    chance = ece_null(rows.labels.astype(np.float64), scores, customers=owners, seed=1)
     return {
         "best achievable AUC": f"{auc(rows.labels, truth).figure:.4f} on the same rows (the true probabilities)",
-        "calibration error": f"{gaps[0]:.4f} against the true probabilities, {gaps[1]:.4f} against the outcomes "
-        f"(mean over 20 groups of score, n = {len(truth):,})",
+        "calibration error": f"{gaps[0]:.4f} against the true probabilities; {gaps[1]:.4f} against the outcomes, where "
+        f"chance alone gives {chance.mean:.4f} (mean over {_GROUPS} groups of score, "
+        f"n = {len(truth):,})",
     }
 
 

@@ -126,6 +126,7 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> 
     predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads)
     segments = dict.fromkeys((name for name, _ in champion.bundle.segments), 0)
     unseen: dict[str, int] = {}
+    nulls: dict[str, int] = {}
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
     with ParquetWriter(staging.path / "scores.parquet", predictor.schema) as writer:
         for chunk in read_chunks(features, rows=resources.chunk_rows):
@@ -134,9 +135,13 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> 
             writer.write(scored)
             _add(segments, dict(scored["segment"].value_counts().iter_rows()))
             _add(unseen, predictor.unseen(chunk))
+            _add(nulls, predictor.nulls_read_as_zero(chunk))
     staging.rows["scores.parquet"] = writer.rows
-    staging.facts |= {"segments": segments, "unseen_levels": unseen, "model_version": champion.version}
-    staging.facts["champion_confirmed"] = champion.confirmed
+    found = {name: count for name, count in nulls.items() if count}
+    for name, count in found.items():
+        log.warning("%s: %s nulls, and training saw none: the model reads them as 0", name, f"{count:,}")
+    staging.facts |= {"segments": segments, "unseen_levels": unseen, "nulls_read_as_zero": found}
+    staging.facts |= {"model_version": champion.version, "champion_confirmed": champion.confirmed}
 
 
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:

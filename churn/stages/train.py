@@ -9,24 +9,24 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import date, timedelta
+from contextlib import suppress
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import churn
-from churn.dates import parse_dates, step_from
 from churn.doors import Doors
-from churn.errors import DataError
+from churn.errors import DataError, SettingsError
 from churn.nights import FEATURE_CODE
-from churn.raw_days import RawDays, bring
+from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Trial
 from churn.settings import Settings, composed
 from churn.settings.stages import TrainStage
 from churn.stages import features
 from churn.stores.partition import fingerprint
+from churn.training_dates import training_split
 
 if TYPE_CHECKING:
     from churn.candidate import Made, Parts, TestedFold
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _PARTS = ("train", "calibration", "test")
+_REPORT = "report/training.html"
 _JUDGED_ON = "churn.judged_on"
 _Z95 = NormalDist().inv_cdf(0.975)
 _TOLD_FAILURES = 3
@@ -52,8 +53,9 @@ def run(settings: Settings) -> Outcome:
 
 def prepare(doors: Doors) -> Split:
     """Returns what each date is for; the features of all of them are published after it."""
-    stage, raw = doors.settings.stage_as(TrainStage), bring(doors, doors.day)
-    split = doors.settings.split.assign(_dates(doors, stage, raw), horizon_days=doors.dataset.horizon_days)
+    _require_settings(doors)
+    raw = bring(doors, doors.day)
+    split = training_split(doors, raw)
     for day in split.dates:
         features.publish(doors, day, raw)
     return split
@@ -71,7 +73,7 @@ def _train(doors: Doors, split: Split) -> Outcome:
         headline = f"train {settings.dataset.name}: version {version} was trained from the same inputs, nothing to do"
         judged = doors.registry.tags(version).get(_JUDGED_ON, "")
         trial = _trial(doors.registry.metrics(version), judged_on=judged)
-        return Outcome(headline=headline, trial=trial, version=version)
+        return _with_version(doors, Outcome(headline=headline, trial=trial, version=version), split.test)
     log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train.dates))
     made = make(doors, parts, lineage)
     warnings = _warnings(settings, made.scorer.calibrator.kind)
@@ -82,29 +84,41 @@ def _train(doors: Doors, split: Split) -> Outcome:
     page = candidate_page(doors, made, title=f"Training of {settings.dataset.model_name}, {doors.day}", figures=figures)
     judged = judged_on(made)
     version = doors.registry.register(_candidate(doors, bundle, made_from=made_from, page=page, judged_on=judged))
-    return Outcome(
-        headline=f"train {settings.dataset.name}: registered version {version} of {settings.dataset.model_name}",
-        figures={**figures, "next": f"{doors.command('promote', doors.day)} stage.version={version}"},
-        trial=_trial(bundle.metrics, judged_on=judged),
-        version=version,
-    )
+    headline = f"train {settings.dataset.name}: registered version {version} of {settings.dataset.model_name}"
+    trial = _trial(bundle.metrics, judged_on=judged)
+    return _with_version(doors, Outcome(headline=headline, figures=figures, trial=trial, version=version), split.test)
 
 
-def _dates(doors: Doors, stage: TrainStage, raw: RawDays) -> tuple[date, ...]:
-    if stage.dates is not None:
-        return parse_dates(stage.dates)
-    dataset, day = doors.dataset, doors.day
-    covered = raw.coverage(day)
-    first = covered.first_day + timedelta(days=dataset.history_days)
-    newest = covered.last_day + timedelta(days=1 - dataset.horizon_days)
-    steps = (step_from(newest, stage.every, -count) for count in range(stage.at_most))
-    dates = tuple(sorted(step for step in steps if step >= first))
-    if not dates:
-        found = (
-            f"no date between {first} (raw data and {dataset.history_days} days of history) and {newest} (ripe labels)"
-        )
-        raise DataError(where=f"train {dataset.name} {day}", found=found, action="load more history, or train later")
-    return dates
+def _require_settings(doors: Doors) -> None:
+    """Returns nothing where the dataset can have such a model; asked before anything is read."""
+    dataset, model, kind = doors.dataset, doors.settings.model, doors.settings.stage_as(TrainStage).calibration
+    model.objective_of(dataset.task)
+    categories = {feature.name for feature in dataset.features if feature.dtype == "category"}
+    model.signs([feature.name for feature in dataset.features], categories=categories)
+    if dataset.task == "regression" and kind not in {"auto", "none"}:
+        found, action = f"{kind} for a regression", "set it to auto or none"
+        raise SettingsError(where="stage.calibration", found=found, action=action)
+
+
+def _with_version(doors: Doors, outcome: Outcome, test: Part) -> Outcome:
+    """Returns the outcome with where the version's report stands and how it is promoted, or why it cannot be."""
+    refused = _unpromotable(doors, test)
+    promotion = refused or f"{doors.command('promote', doors.day)} stage.version={outcome.version}"
+    report = doors.registry.place(outcome.version, _REPORT) if outcome.version else ""
+    return replace(outcome, figures={**outcome.figures, "report": report, "next": promotion}, unpromotable=refused)
+
+
+def _unpromotable(doors: Doors, test: Part) -> str | None:
+    from churn.champion import find_champion, learned_dates
+
+    champion = None
+    with suppress(DataError):  # a damaged champion is stage=promote's to tell
+        champion = find_champion(doors)
+    known = learned_dates(champion, test) if champion else ()
+    if champion is None or not known:
+        return None
+    told = f"the champion (version {champion.version}) learned labels of {len(known)} of the {len(test.dates)}"
+    return f"no promotion: {told} test dates; train with split=by_time"
 
 
 def _lineage(doors: Doors, parts: Parts) -> dict[str, Any]:
@@ -150,7 +164,7 @@ def _candidate(doors: Doors, bundle: Bundle, *, made_from: str, page: str, judge
         bundle=bundle.fingerprint,
         run_name=settings.stage_as(TrainStage).run_name,
         files=bundle.to_files(),
-        artifacts={"report/training.html": page.encode(), **_artifacts(settings, bundle)},
+        artifacts={_REPORT: page.encode(), **_artifacts(settings, bundle)},
         booster=Trees.load(bundle.model_text).booster,
         inputs=bundle.encoding.features,
         example=bundle.example,

@@ -144,6 +144,14 @@ class Registry:
         """Returns the tags that a version was registered with; none where there is no such version."""
         return next((dict(found.tags) for found in self._versions() if int(found.version) == version), {})
 
+    def place(self, version: int, artifact: str) -> str:
+        """Returns where a person finds an artifact of a version: its path, or the page of its run on the server."""
+        with self._tracking.talk() as client:
+            run = self._run_of(client, version).info
+        if self._tracking.uri is None:
+            return str(self._tracking.artifacts(run.run_id) / artifact)
+        return f"{self._tracking.uri.rstrip('/')}/#/experiments/{run.experiment_id}/runs/{run.run_id}, {artifact}"
+
     def end_sweep(self, end: SweepEnd) -> None:
         """Ends the parent run of a sweep: the winner's parameters and metrics, and the trials that have no run yet."""
         with self._tracking.talk() as client:
@@ -176,7 +184,8 @@ class Registry:
             path = self._tracking.artifacts(run) / "bundle"
             if self._tracking.uri:
                 root = client.get_run(run).info.artifact_uri
-                path = Path(mlflow.artifacts.download_artifacts(f"{root}/bundle", dst_path=folder))
+                address = {"artifact_uri": f"{root}/bundle", "tracking_uri": self._tracking.uri}
+                path = Path(mlflow.artifacts.download_artifacts(**address, dst_path=folder))
             return {file.name: file.read_bytes() for file in path.iterdir()}
 
     def record(self, decision: Decision) -> Recorded:

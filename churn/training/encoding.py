@@ -91,7 +91,8 @@ class Encoding:
 
 
 def _require(names: Sequence[str], frame: pl.DataFrame) -> None:
-    missing = [name for name in names if name not in frame.columns]
+    there = frame.schema  # asked for once: of thousands of columns, each look at `frame.columns` is a copy of all
+    missing = [name for name in names if name not in there]
     if missing:
         raise DataError(
             where="encoding",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -110,19 +109,12 @@ class Binned:
 
         The measure is the objective's own: log loss, squared error, Poisson's or Tweedie's deviance.
         """
-        if settings.early_stopping_rounds < 1:
-            found, action = str(settings.early_stopping_rounds), "give 1 or more"
-            raise SettingsError(where="model.early_stopping_rounds", found=found, action=action)
         self._require_labels(test)
         stopping = [lgb.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)]
         valid = {"valid_sets": [self._weighed(test, settings)], "callbacks": stopping}
         return int(self._train(settings, num_threads=num_threads, rows=train, **valid).best_iteration)
 
     def _train(self, settings: ModelSettings, *, num_threads: int, rows: Rows | None, **valid: Any) -> lgb.Booster:
-        if settings.num_iterations < 1:
-            raise SettingsError(
-                where="model.num_iterations", found=str(settings.num_iterations), action="give 1 or more"
-            )
         self._require_labels(rows)
         parameters = _parameters(settings, self._encoding, task=self._task) | {"num_threads": num_threads}
         try:
@@ -179,6 +171,15 @@ class Trees:
         model = self.booster.dump_model()
         return sum(int(tree["num_leaves"]) for tree in model["tree_info"])
 
+    @property
+    def without_null(self) -> tuple[str, ...]:
+        """The numbers that had no null in training, of those that a tree splits by: a null there is read as 0."""
+        text = self.booster.model_to_string()
+        features, decisions = (_joined(text, name) for name in ("split_feature", "decision_type"))
+        # bit 0 of a decision: a category; bits 2 and 3: what is missing (nothing, zeros, NaN)
+        read = {feature for feature, decision in zip(features, decisions, strict=True) if not decision & 0b1101}
+        return tuple(name for number, name in enumerate(self.features) if number in read)
+
     def require(self, encoding: Encoding) -> None:
         """Returns nothing where the model reads the columns that `encoding` builds, in its order.
 
@@ -226,19 +227,10 @@ def _parameters(settings: ModelSettings, encoding: Encoding, *, task: Task) -> d
     fields = asdict(settings)
     for ours in ("num_iterations", "early_stopping_rounds"):  # LightGBM takes them as arguments only, or warns
         fields.pop(ours)
-    constraints = _constraints(fields.pop("monotone_constraints"), encoding)
+    fields.pop("monotone_constraints")
+    constraints = settings.signs(encoding.features, categories=dict(encoding.levels))
     fields["objective"] = settings.objective_of(task)
     return _ALWAYS | fields | ({"monotone_constraints": constraints} if any(constraints) else {})
-
-
-def _constraints(wanted: Mapping[str, str], encoding: Encoding) -> list[int]:
-    numbers = [name for index, name in enumerate(encoding.features) if index not in encoding.categorical]
-    strange = [name for name in wanted if name not in numbers]
-    if strange:
-        found, action = f"{strange[0]!r} is no feature that is a number", f"there are: {', '.join(numbers)}"
-        raise SettingsError(where="model.monotone_constraints", found=found, action=action)
-    signs = {"increasing": 1, "decreasing": -1}
-    return [signs[wanted[name]] if name in wanted else 0 for name in encoding.features]
 
 
 def _checked_labels(labels: npt.ArrayLike, matrix: Floats, encoding: Encoding, *, objective: Objective) -> Floats:
@@ -285,6 +277,11 @@ def _is_whole(text: str) -> bool:
     if sizes is None or not 0 < start < end:
         return False
     return sum(int(size) for size in sizes[1].split()) == len(text[start:end].encode())
+
+
+def _joined(text: str, name: str) -> list[int]:
+    """Returns a field of all trees, one number a split."""
+    return [int(number) for line in re.findall(rf"^{name}=(.*)$", text, re.MULTILINE) for number in line.split()]
 
 
 def _refused_settings(error: LightGBMError) -> SettingsError:

@@ -216,8 +216,8 @@ class ByTime:
             where="split",
             found=f"{span} cannot give {self.test_dates} to test, {self.calibration_dates} to calibrate, "
             f"{self.validation_dates} to validate and 1 to train",
-            action=f"build features for at least {needed} dates; from the last date of a part to the first of the next "
-            f"{horizon_days} days or more, so a span of at least {span_days} days{without}",
+            action=f"give at least {needed} dates over at least {span_days} days, since from the last of a part to the "
+            f"first of the next lie {horizon_days} or more{without}",
         )
 
 
@@ -244,7 +244,7 @@ class ByHash:
         """
         days = tuple(sorted(set(dates)))
         if not days:
-            raise DataError(where="split", found="no dates", action="build features for one date at least")
+            raise DataError(where="split", found="no dates", action="give one date at least")
         shares, everyone = self.shares, self.shares.train_buckets
         slices = _slices(everyone, self.folds) if self.folds else ()
         return Split(

@@ -129,6 +129,12 @@ def test_every_chart_has_its_reading_its_alt_text_and_its_table() -> None:
     assert all(len(section.findtext("svg/desc") or "") > 40 for section in charts)
 
 
+def test_no_section_of_a_curve_speaks_of_one_datasets_label() -> None:
+    for heading, section in _sections(_parsed(classified())).items():
+        if heading != "Settings":
+            assert "churn" not in " ".join(section.itertext()), heading
+
+
 def test_what_a_regression_without_dates_lacks_is_left_out() -> None:
     sections = _sections(_parsed(regressed()))
     assert list(sections) == ["Parts of the data", "Predicted against observed", "Feature importance"]

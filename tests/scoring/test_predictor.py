@@ -128,6 +128,13 @@ def test_an_unseen_level_and_a_null_are_scored_and_the_unseen_one_is_counted() -
     assert PREDICTOR.unseen(frame) == {"plan": 1}
 
 
+def test_nulls_of_a_number_that_had_none_in_training_are_counted_and_score_as_zero() -> None:
+    frame = TONIGHT.head(3).with_columns(spend=pl.Series([None, 1.0, None]))
+    assert PREDICTOR.nulls_read_as_zero(frame) == {"spend": 2}
+    zeros = frame.with_columns(pl.col("spend").fill_null(0.0))
+    assert PREDICTOR.predict(frame, day=DAY).equals(PREDICTOR.predict(zeros, day=DAY))
+
+
 def test_a_score_that_is_not_a_number_is_never_published() -> None:
     broken = replace(BUNDLE, calibrator=Platt(slope=float("nan"), intercept=0.0))
     with pytest.raises(DataError, match="scores are not numbers"):

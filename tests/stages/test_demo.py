@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +27,9 @@ def test_the_demo_ends_with_figures_that_the_files_bear_out(tmp_path: Path) -> N
     auc, best = (float(figures[name].split()[0]) for name in ("AUC", "best achievable AUC"))
     assert "n = 1,500" in figures["AUC"]
     assert 0.65 < auc < best + 0.02 < 0.95
+    beyond = re.search(r"; (\S+) against the outcomes, where chance alone gives (\S+) \(", figures["calibration error"])
+    assert beyond
+    assert 0.003 < float(beyond[2]) < 0.03  # of 10 groups of 150 rows, sqrt(2 / pi) * sqrt(p * q / 150) of each
     assert Path(figures["drift table"].strip()).is_file()
     again = done(*SMALL_DEMO, root=tmp_path)
     assert again.out.splitlines()[1:] == ran.out.splitlines()[1:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -115,6 +116,23 @@ def test_the_champions_local_copy_is_mended_from_the_registry(lake: Path) -> Non
     done(*SCORE, root=lake)
     assert published(lake, "predictions") == before
     assert Lake(lake).open(Partition(kind="champion", dataset="subscription"), made_by="").facts["model_version"] == 1
+
+
+def test_nulls_that_the_model_reads_as_zero_are_counted_and_told(lake: Path) -> None:
+    partition = Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT))
+    store = Lake(lake)
+    before = store.manifest(partition)
+    assert before
+    features = pl.read_parquet(store.path(partition) / "features.parquet", hive_partitioning=False)
+    with store.publish(partition, inputs=before.inputs) as staging:
+        gone = features.with_columns(tenure_days=pl.when(pl.int_range(pl.len()) >= 7).then("tenure_days"))
+        gone.write_parquet(staging.path / "features.parquet")
+        staging.rows["features.parquet"] = gone.height
+    ran = done(*SCORE, "resources.chunk_rows=5", root=lake)
+    assert ran.err.count("tenure_days: 7 nulls, and training saw none: the model reads them as 0") == 1
+    manifest = store.manifest(replace(partition, kind="predictions"))
+    assert manifest
+    assert manifest.facts["nulls_read_as_zero"] == {"tenure_days": 7}
 
 
 def test_the_manifest_names_the_model_and_the_features_it_was_made_from(lake: Path) -> None:

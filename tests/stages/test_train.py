@@ -33,10 +33,21 @@ def bundle(root: Path, version: int) -> Bundle:
     return Bundle.from_files(registry(root).bundle_files(version))
 
 
-def test_the_same_inputs_train_nothing_a_second_time(lake: Path) -> None:
+@pytest.fixture
+def untrained(taken: Path, tmp_path: Path) -> Path:
+    """A copy of `taken` that a test may change."""
+    return Path(shutil.copytree(taken, tmp_path / "untrained"))
+
+
+def test_the_same_inputs_train_nothing_a_second_time_and_say_where_the_report_stands(lake: Path) -> None:
     again = done(*TRAIN, root=lake)
     assert "version 1 was trained from the same inputs, nothing to do" in again.out
     assert registry(lake).newest() == 1
+    shown = re.search(r"^  report +(.+)$", again.out, re.MULTILINE)
+    assert shown
+    assert Path(shown[1]).read_text().startswith("<!DOCTYPE html>")
+    assert Path(shown[1]).is_relative_to(lake)
+    assert re.search(r"next +python -m churn stage=promote .*stage\.version=1\n", again.out)
 
 
 def test_a_retraining_from_scratch_gives_the_same_model_text(business: Path, taken: Path, tmp_path: Path) -> None:
@@ -92,23 +103,65 @@ def test_protected_attributes_are_no_features(business: Path) -> None:
     assert "age_band" not in bundle(business, 1).encoding.features
 
 
-def test_a_label_that_is_not_ripe_is_refused(lake: Path) -> None:
-    ran = churn(*TRAIN, "stage.dates=2025-04-01..2025-08-01/1mo", root=lake)
+def test_labels_that_are_not_ripe_are_refused_all_at_once_before_any_feature_is_built(untrained: Path) -> None:
+    ran = churn("stage=train", f"date={TRAINED}", "stage.dates=2025-04-15..2025-09-15/1mo", root=untrained)
     assert ran.code == 3
-    assert "labels subscription 2025-08-01: not ripe before 2025-08-31" in ran.err
+    assert "labels subscription: 3 of 6 dates not ripe at 2025-08-10: 2025-07-15 to 2025-09-15\n" in ran.err
+    assert "use dates up to 2025-07-11, or date=2025-10-15 or later" in ran.err
+    assert not (untrained / "features").exists()
 
 
-def test_too_little_history_is_refused_with_what_is_needed(lake: Path) -> None:
-    ran = churn("stage=train", "date=2025-05-05", root=lake)
+def test_a_date_that_the_raw_days_do_not_reach_is_refused_with_the_last_that_they_do(untrained: Path) -> None:
+    ran = churn("stage=train", "date=2025-08-22", root=untrained)
     assert ran.code == 3
-    assert "build features for at least 4 dates" in ran.err
+    assert "train subscription 2025-08-22: the newest raw day is 2025-08-20" in ran.err
+    assert "use date=2025-08-21, or load the missing days" in ran.err
+    assert not (untrained / "features").exists()
+
+
+def test_too_little_history_is_refused_with_what_is_needed_and_the_first_date_that_has_it(untrained: Path) -> None:
+    ran = churn("stage=train", "date=2025-05-05", root=untrained)
+    assert ran.code == 3
+    assert "1 dates from 2025-04-05 to 2025-04-05 cannot give" in ran.err
+    assert "give at least 4 dates over at least 90 days" in ran.err
     assert "split.validation_dates=0" in ran.err
+    first = re.search(r"with stage\.every=1mo (\S+) is the first date", ran.err)
+    assert first
+    assert (
+        first[1] == "2025-07-31"
+    )  # 04-01 is the first with 90 days before it, 05-01, 06-01, 07-01, and 30 for the label
 
 
-def test_a_date_before_any_history_is_refused(lake: Path) -> None:
-    ran = churn("stage=train", "date=2025-02-01", root=lake)
+def test_a_date_before_any_history_is_refused(untrained: Path) -> None:
+    ran = churn("stage=train", "date=2025-02-01", root=untrained)
     assert ran.code == 3
-    assert "load more history" in ran.err
+    assert "no date has its history before it and a ripe label after it" in ran.err
+    assert "load earlier raw days, or train later" in ran.err
+
+
+def test_steps_that_never_reach_far_enough_are_named(untrained: Path) -> None:
+    ran = churn("stage=train", f"date={TRAINED}", "stage.every=1w", "stage.at_most=8", root=untrained)
+    assert ran.code == 3
+    assert "8 dates from 2025-05-23 to 2025-07-11 cannot give" in ran.err
+    assert "raise stage.at_most=8 or stage.every=1w" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.num_leaves=1", "model.num_leaves: 1\n  do: give 2 or more"),
+        ("model.objective=poisson", "model.objective: poisson for a binary task"),
+        ("+model.monotone_constraints.tenure_day=increasing", "did you mean 'tenure_days'?"),
+        ("+model.monotone_constraints.plan=increasing", "'plan' is no feature that is a number"),
+    ],
+)
+def test_settings_that_no_model_could_have_are_refused_before_anything_is_read(
+    override: str, told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ran = churn("stage=train", "date=2025-05-05", override, root=tmp_path)
+    assert (ran.code, told in ran.err) == (2, True), ran.err
+    assert capfd.readouterr().err == ""  # nothing of LightGBM's own
+    assert not [path.name for path in tmp_path.iterdir() if path.name not in {"logs", ".locks"}]
 
 
 def test_a_sweep_registers_a_candidate_a_job(lake: Path) -> None:
@@ -179,10 +232,12 @@ def test_without_a_date_training_is_as_of_the_newest_raw_day(lake: Path) -> None
     assert [str(day) for day in parts(lake, 3)["test"].dates] == ["2025-07-22"]
 
 
-def test_a_label_whose_window_the_raw_days_do_not_fill_is_refused(lake: Path) -> None:
-    ran = churn("stage=train", "date=2025-12-01", "stage.dates=2025-05-10..2025-08-10/1mo", *FAST, root=lake)
+def test_a_label_whose_window_the_raw_days_do_not_fill_is_refused(untrained: Path) -> None:
+    gap = ("dataset.max_gap_days=60", "date=2025-09-10")  # the shop may have been closed since 2025-08-20, or not
+    ran = churn("stage=train", *gap, "stage.dates=2025-05-10..2025-08-10/1mo", root=untrained)
     assert ran.code == 3
     assert "labels subscription 2025-08-10: its window ends on 2025-09-08 and the raw days on 2025-08-20" in ran.err
+    assert not (untrained / "features").exists()
 
 
 def forget_at_the_source(root: Path, before: str) -> None:
@@ -234,7 +289,9 @@ def test_split_by_time_customers_can_be_kept_apart(lake: Path) -> None:
 
 def test_a_challenger_of_other_customers_is_compared_and_one_that_the_champion_knows_is_not(lake: Path) -> None:
     hashed = ("split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")
-    done(*TRAIN, *hashed, root=lake)
+    trained = done(*TRAIN, *hashed, root=lake)
+    assert "no promotion: the champion (version 1) learned labels of 2 of the 3 test dates" in trained.out
+    assert "stage=promote" not in trained.out
     ran = churn("stage=promote", f"date={TRAINED}", root=lake)  # the champion learned of all customers by time
     assert ran.code == 3
     assert "the champion (version 1) learned labels of the test dates 2025-05-11, 2025-06-11\n" in ran.err

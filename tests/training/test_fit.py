@@ -170,11 +170,21 @@ def test_rows_that_no_feature_splits_make_no_model() -> None:
         fit(MATRIX, LABELS, encoding=ENCODING, settings=replace(SETTINGS, min_data_in_leaf=1000), num_threads=2)
 
 
-@pytest.mark.parametrize(("name", "value"), [("num_iterations", 0), ("learning_rate", -1.0), ("num_leaves", 1)])
-def test_a_parameter_that_lightgbm_refuses_is_a_mistake_in_the_settings(name: str, value: float) -> None:
-    with pytest.raises(SettingsError, match=name) as stop:
-        fit(MATRIX, LABELS, encoding=ENCODING, settings=changed_setting(name, value), num_threads=2)
+def test_a_parameter_that_lightgbm_alone_refuses_is_a_mistake_in_the_settings() -> None:
+    unchecked = changed_setting("num_leaves", 7)
+    object.__setattr__(unchecked, "num_leaves", 1)
+    with pytest.raises(SettingsError, match="num_leaves") as stop:
+        fit(MATRIX, LABELS, encoding=ENCODING, settings=unchecked, num_threads=2)
     assert ".cpp" not in str(stop.value)
+
+
+def test_only_numbers_without_a_null_in_training_are_said_to_read_it_as_zero() -> None:
+    assert TREES.without_null == ("noise",)  # spend had nulls, and plan is a category
+    nulls, zeros = MATRIX.copy(), MATRIX.copy()
+    nulls[:, 0], zeros[:, 0] = np.nan, 0
+    np.testing.assert_array_equal(TREES.raw_scores(nulls, num_threads=1), TREES.raw_scores(zeros, num_threads=1))
+    nulls[:, 2], zeros[:, 2] = np.nan, 0
+    assert (TREES.raw_scores(nulls, num_threads=1) != TREES.raw_scores(zeros, num_threads=1)).any()
 
 
 def test_another_order_or_number_of_columns_is_refused() -> None:

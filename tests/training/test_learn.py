@@ -108,9 +108,9 @@ def test_a_constrained_score_never_falls_as_its_feature_grows() -> None:
 
 
 @pytest.mark.parametrize("name", ["plan", "nothing"])
-def test_a_constraint_on_a_category_or_no_feature_is_refused_with_those_that_can_have_one(name: str) -> None:
+def test_a_constraint_on_a_category_or_no_feature_is_refused(name: str) -> None:
     settings = replace(SETTINGS, monotone_constraints={name: "increasing"})
-    with pytest.raises(SettingsError, match=rf"'{name}' is no feature that is a number\n.*there are: noise, spend"):
+    with pytest.raises(SettingsError, match=f"'{name}' is no feature that is a number"):
         grown(settings)
 
 
@@ -244,13 +244,6 @@ def test_a_weight_of_label_1_costs_no_ranking(weight: float) -> None:
     scores = Trees.load(grown(replace(settings, num_iterations=trees), rows=FIRST)).raw_scores(MATRIX, num_threads=1)
     assert trees >= 10
     assert roc_auc_score(LABELS[LAST], scores[LAST]) > 0.85
-
-
-@pytest.mark.parametrize("rounds", [0, -1])
-def test_no_patience_at_all_is_a_mistake_in_the_settings(rounds: int) -> None:
-    settings = replace(SETTINGS, early_stopping_rounds=rounds)
-    with pytest.raises(SettingsError, match=r"model\.early_stopping_rounds"):
-        BINNED.count_trees(settings, num_threads=2, train=FIRST, test=LAST)
 
 
 def test_a_validation_without_rows_or_of_one_class_is_refused() -> None:

@@ -160,7 +160,8 @@ def test_a_window_that_ends_the_day_before_the_next_part_is_no_overlap() -> None
 
 
 def test_one_day_less_is_an_overlap() -> None:
-    with pytest.raises(DataError, match=r"3 dates from 2024-01-01 to 2024-02-29.*\n.*span of at least 60 days"):
+    told = r"3 dates from 2024-01-01 to 2024-02-29.*\n.*at least 3 dates over at least 60 days"
+    with pytest.raises(DataError, match=told):
         plan().assign(days(0, 30, 59), horizon_days=30)
 
 
