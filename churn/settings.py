@@ -26,6 +26,7 @@ from churn.features.day import IntakeLimits
 from churn.promotion.gates import Gate
 from churn.promotion.suspicion import LeakLimits
 from churn.simulation.business import Business
+from churn.stores.sinks import Sink
 from churn.stores.sources import Source
 from churn.training.model import ModelSettings
 from churn.training.split import SplitPlan
@@ -66,7 +67,8 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
-    """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry.
+    """Where a dataset's raw tables stand, when they are refused, what its model is called in the registry, and where
+    its scores go beyond the lake.
 
     No raw row lies before `first_day`; `max_gap_days` without any may precede a date.
     """
@@ -79,6 +81,7 @@ class DatasetSettings:
     folder: str
     intake: IntakeLimits
     tables: dict[str, Annotated[Source, Field(discriminator="kind")]]
+    sinks: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")], Annotated[Sink, Field(discriminator="kind")]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,14 @@ class ScoreStage:
 
     name: Literal["score"]
     model: Literal["current", "as_of", "same"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverStage:
+    """Settings of `stage=deliver`: whether to send what a sink has had already."""
+
+    name: Literal["deliver"]
+    again: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +207,7 @@ Stage = (
     | TrainStage
     | PromoteStage
     | ScoreStage
+    | DeliverStage
     | DriftStage
     | NightlyStage
     | DemoStage
@@ -291,7 +303,7 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
 
 
 def composed(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as values that JSON knows, without those of one command: run, today, root, sweep.
+    """Returns the settings as values that JSON knows, without those of one command (run, today, root, sweep) and sinks.
 
     A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.
@@ -300,6 +312,7 @@ def composed(settings: Settings) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
     fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
     dataset = fields["dataset"]
+    del dataset["sinks"]  # where scores go makes no other model
     for holder, key in ((dataset, "folder"), *((table, "path") for table in dataset["tables"].values())):
         if key in holder:
             holder[key] = _from_root(holder[key], settings.root)
@@ -340,8 +353,13 @@ def _check_dates(settings: Settings) -> None:
         parse_dates(stage.dates)
     if isinstance(stage, _ONE_DATE):
         _ = settings.day if settings.date is not None else None
-    elif not isinstance(stage, _WITHOUT_DATE) and not (isinstance(stage, _NIGHTS) and settings.date in {AUTO, STALE}):
+    elif not isinstance(stage, _WITHOUT_DATE) and settings.date not in _words(stage):
         _ = settings.dates
+
+
+def _words(stage: Stage) -> set[str]:
+    """Returns the words that `date=` may be for a stage, beside days."""
+    return {AUTO, STALE} if isinstance(stage, _NIGHTS) else {AUTO} if isinstance(stage, DeliverStage) else set()
 
 
 def _check_sweep(settings: Settings) -> None:

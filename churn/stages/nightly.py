@@ -2,7 +2,7 @@
 
 Each part publishes by itself, so a run that was cut short goes on where it stopped. Several nights are done one after
 the other, oldest first. A drift alarm (exit code 5) comes after the scores are published: it questions the night, and
-does not lose it.
+does not lose it; nor does a sink that fails.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _night(settings: Settings, night: date, *, scored: bool) -> Outcome:
     scores = score.run(settings.at(replace(stage.score, model="same") if keeps else stage.score, day))
     watched = drift.run(settings.at(stage.drift, day))
     return Outcome(
-        code=watched.code,
+        code=gravest([scores.code, watched.code]),
         headline=headline,
         figures={
             "features": built.headline,
