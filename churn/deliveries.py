@@ -38,7 +38,7 @@ class Courier:
         self._doors, self._again = doors, again
         self._sinks = doors.settings.dataset.sinks
         self._sent = dict.fromkeys(self._sinks, 0)
-        self._failed: dict[str, ChurnError] = {}
+        self.failed: dict[str, ChurnError] = {}
         self._owed: dict[str, list[date]] = {name: [] for name in self._sinks}
 
     def due(self, days: Iterable[date]) -> tuple[date, ...]:
@@ -66,7 +66,7 @@ class Courier:
     def told(self, outcome: Outcome) -> Outcome:
         """Returns the outcome with what each sink got; its exit code is the gravest of both."""
         figures = {f"sink {name}": self._figure(name) for name in self._sinks}
-        code = gravest([outcome.code, *(error.exit_code for error in self._failed.values())])
+        code = gravest([outcome.code, *(error.exit_code for error in self.failed.values())])
         return replace(outcome, code=code, figures=outcome.figures | figures)
 
     def _partition(self, day: date) -> Partition:
@@ -83,7 +83,7 @@ class Courier:
         return self._doors.lake.path(self._doors.partition("deliveries", day)) / f"{name}.json"
 
     def _bring_to(self, name: str, day: date, manifest: Manifest) -> None:
-        if name in self._failed:
+        if name in self.failed:
             self._owed[name].append(day)
             return
         dataset = self._doors.settings.dataset.name
@@ -92,7 +92,7 @@ class Courier:
                 if self._again or not self._has(name, day, manifest):  # another run may have brought it meanwhile
                     self._deliver(name, day, manifest)
         except ChurnError as error:
-            self._failed[name], self._owed[name] = error, [day]
+            self.failed[name], self._owed[name] = error, [day]
             night = f"{dataset} {day}: published, and sink {name} has not got it"
             log.error("%s: %s\n  do: then run %s", night, error, self._command(name))  # noqa: TRY400 - told, and no bug
             log.debug("sink %s stopped", name, exc_info=True)
@@ -123,9 +123,9 @@ class Courier:
     def _figure(self, name: str) -> str:
         sent, owed = self._sent[name], self._owed[name]
         got = f"{sent:,} nights sent" if sent != 1 else "1 night sent"
-        if name not in self._failed:
+        if name not in self.failed:
             return got if sent else "nothing to send, it has had these nights"
-        error, nights = self._failed[name], f"{owed[0]}" + (f" and {len(owed) - 1:,} more nights" if owed[1:] else "")
+        error, nights = self.failed[name], f"{owed[0]}" + (f" and {len(owed) - 1:,} more nights" if owed[1:] else "")
         return f"{got}, {nights} not: {error.where}: {error.found}; to send again: {self._command(name)}"
 
 

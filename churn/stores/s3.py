@@ -34,6 +34,9 @@ CONNECT = timedelta(seconds=5)
 SILENCE = timedelta(seconds=20)
 """How long a connection may take to stand, and a server may fall silent within an answer."""
 
+PART = 5 << 20
+"""The bytes of a part of a large object, the fewest that Amazon takes; a file of more goes in parts."""
+
 _REQUEST = timedelta(minutes=2)
 _RETRIES = 2
 _RANGE = 16 << 20
@@ -72,7 +75,7 @@ def list_objects(pattern: str) -> tuple[Found, ...]:
 
 
 def put_file(path: str, file: Path) -> None:
-    """Puts a local file's bytes at `s3://bucket/...`, a part of 5 MiB at a time, two of them at once.
+    """Puts a local file's bytes at `s3://bucket/...`, a PART at a time, two of them at once.
 
     Raises:
         SettingsError: no such bucket, no credentials, or they may not write it.
@@ -80,7 +83,7 @@ def put_file(path: str, file: Path) -> None:
     """
     bucket, key = _split(path)
     with _s3_errors(path):
-        obstore.put(_store(bucket), key, file, max_concurrency=2)
+        obstore.put(_store(bucket), key, file, chunk_size=PART, max_concurrency=2)
 
 
 def put_bytes(path: str, content: bytes) -> None:

@@ -50,18 +50,19 @@ class PostgresTable:
         """
         columns = _columns(night)
         with transaction(self.dsn_variable, where=self.where, use=WRITE) as cursor:
-            # the bare name, so that it is one lock however the table is spelled
-            cursor.executescript(f"select pg_advisory_xact_lock(hashtextextended({_text(f'churn {self._bare}')}, 0))")
+            cursor.execute(self._lock)  # executescript would commit, and let go of it
             table = self._found(cursor, columns)
             types = {name: _NAMES[kind] for name, kind in columns.items()}
             require_columns(column_types(cursor, table), types, where=self.where)
-            cursor.executescript(f"delete from {table.sql} where {night.rows_of_it}")  # noqa: S608 - quoted
+            cursor.execute(f"delete from {table.sql} where {night.rows_of_it}")  # noqa: S608 - quoted
             for chunk in night.chunks(bench.chunk_rows):
                 _copy(cursor, chunk, table=table, dataset=night.dataset)
 
     @property
-    def _bare(self) -> str:
-        return self.table.rpartition(".")[2]
+    def _lock(self) -> str:
+        """The query that waits for the lock and takes it: on the bare name, however the table is spelled."""
+        name = self.table.rpartition(".")[2].replace("'", "''")
+        return f"select true from pg_advisory_xact_lock(hashtextextended('churn {name}', 0))"  # noqa: S608 - quoted
 
     def _found(self, cursor: Cursor, columns: dict[str, str]) -> Table:
         """Returns the table, which is made where it is missing."""
@@ -72,7 +73,8 @@ class PostgresTable:
             return known[self.table]
         name = ".".join(quoted(part) for part in self.table.rsplit(".", 1))
         listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
-        cursor.executescript(f"create table {name} ({listed}); create index on {name} ({DATASET}, {DAY})")
+        cursor.execute(f"create table {name} ({listed})")
+        cursor.execute(f"create index on {name} ({DATASET}, {DAY})")
         return tables(cursor)[self.table]
 
 
@@ -112,7 +114,3 @@ def _copy(cursor: Cursor, chunk: pl.DataFrame, *, table: Table, dataset: str) ->
 
     rows = chunk.with_columns(pl.lit(dataset).alias(DATASET)).to_arrow(compat_level=pl.CompatLevel.oldest())
     cursor.adbc_ingest(table.name, rows, mode="append", db_schema_name=table.schema)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
