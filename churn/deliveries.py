@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
@@ -125,8 +125,18 @@ class Courier:
         got = f"{sent:,} nights sent" if sent != 1 else "1 night sent"
         if name not in self.failed:
             return got if sent else "nothing to send, it has had these nights"
-        error, nights = self.failed[name], f"{owed[0]}" + (f" and {len(owed) - 1:,} more nights" if owed[1:] else "")
-        return f"{got}, {nights} not: {error.where}: {error.found}; to send again: {self._command(name)}"
+        error = self.failed[name]
+        return f"{got}, {spelled_nights(owed)} not: {error.where}: {error.found}; then run {self._command(name)}"
+
+
+def spelled_nights(days: Sequence[date]) -> str:
+    """Returns some nights, at least one, as words for a person.
+
+    >>> spelled_nights([date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)])
+    '2026-01-05 and 2 more nights'
+    """
+    more = len(days) - 1
+    return f"{days[0]}" + (f" and {more:,} more night{'s' if more > 1 else ''}" if more else "")
 
 
 def _fields(sink: Sink) -> Any:

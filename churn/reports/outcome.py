@@ -41,7 +41,7 @@ class Trial:
 class Outcome:
     """How a stage ended: its exit code, one sentence, figures by name, perhaps a table.
 
-    Of training also the registry's version, and its trial where folds have a figure.
+    Of training also the registry's version, and its trial where folds have a figure; of a night how each part ended.
     """
 
     code: ExitCode = ExitCode.OK
@@ -50,6 +50,7 @@ class Outcome:
     table: Table | None = None
     trial: Trial | None = None
     version: int | None = None
+    parts: tuple[ExitCode, ...] = ()
 
 
 def dates_done(verb: str, *, done: int, total: int) -> str:

@@ -93,6 +93,7 @@ def driver() -> Iterator[Driver]:
     driver.end()
 
 
+@pytest.mark.slow
 def test_a_delivery_killed_at_any_line_leaves_a_whole_night_and_the_next_one_brings_its_own(
     driver: Driver, place: Place, tmp_path: Path
 ) -> None:
