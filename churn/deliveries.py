@@ -1,8 +1,8 @@
 """Which published nights has each sink had, and how does it get the others?
 
 Beyond the lake a night is brought to every sink of the dataset that has not had this very content: what each has had
-stands in a receipt, `deliveries/<dataset>/date=D/<sink>.json`. The receipt only saves work. It is written after the
-sink has the night, and a sink that is given a night twice holds it once, so that a run may die in between. A sink that
+stands in a receipt, `deliveries/<dataset>/date=D/<sink>.json`. The receipt only saves work: it goes before a delivery
+and comes after it, and a sink that is given a night twice holds it once, so that a run may die in between. A sink that
 fails loses nothing: the night is published, the other sinks get theirs, and `stage=deliver` sends it again.
 """
 
@@ -21,7 +21,7 @@ from churn.errors import ChurnError, gravest
 from churn.reports.outcome import Outcome
 from churn.stores.lake import Manifest, Partition, disk_errors
 from churn.stores.remembered import recall
-from churn.stores.whole import whole_file
+from churn.stores.whole import remove_file, whole_file
 
 if TYPE_CHECKING:
     from churn.stores.sinks import Sink
@@ -38,7 +38,7 @@ class Courier:
         self._doors, self._again = doors, again
         self._sinks = doors.settings.dataset.sinks
         self._sent = dict.fromkeys(self._sinks, 0)
-        self.failed: dict[str, ChurnError] = {}
+        self._failed: dict[str, ChurnError] = {}
         self._owed: dict[str, list[date]] = {name: [] for name in self._sinks}
 
     def due(self, days: Iterable[date]) -> tuple[date, ...]:
@@ -66,7 +66,7 @@ class Courier:
     def told(self, outcome: Outcome) -> Outcome:
         """Returns the outcome with what each sink got; its exit code is the gravest of both."""
         figures = {f"sink {name}": self._figure(name) for name in self._sinks}
-        code = gravest([outcome.code, *(error.exit_code for error in self.failed.values())])
+        code = gravest([outcome.code, *(error.exit_code for error in self._failed.values())])
         return replace(outcome, code=code, figures=outcome.figures | figures)
 
     def _partition(self, day: date) -> Partition:
@@ -83,7 +83,7 @@ class Courier:
         return self._doors.lake.path(self._doors.partition("deliveries", day)) / f"{name}.json"
 
     def _bring_to(self, name: str, day: date, manifest: Manifest) -> None:
-        if name in self.failed:
+        if name in self._failed:
             self._owed[name].append(day)
             return
         dataset = self._doors.settings.dataset.name
@@ -92,7 +92,7 @@ class Courier:
                 if self._again or not self._has(name, day, manifest):  # another run may have brought it meanwhile
                     self._deliver(name, day, manifest)
         except ChurnError as error:
-            self.failed[name], self._owed[name] = error, [day]
+            self._failed[name], self._owed[name] = error, [day]
             night = f"{dataset} {day}: published, and sink {name} has not got it"
             log.error("%s: %s\n  do: then run %s", night, error, self._command(name))  # noqa: TRY400 - told, and no bug
             log.debug("sink %s stopped", name, exc_info=True)
@@ -103,6 +103,9 @@ class Courier:
         sink, partition = self._sinks[name], self._partition(day)
         file = self._doors.lake.path(partition) / SCORES
         night = Night(dataset=partition.dataset, day=day, file=file, manifest=manifest)
+        # an older receipt would lie, if this died before its own and the night then got its older content back
+        with disk_errors(partition):
+            remove_file(self._receipt(name, day))
         sink.deliver(night, self._doors.bench)
         self._sent[name] += 1
         log.info("%s: %s rows to sink %s, %s", partition, f"{manifest.rows:,}", name, sink.where)
@@ -123,9 +126,9 @@ class Courier:
     def _figure(self, name: str) -> str:
         sent, owed = self._sent[name], self._owed[name]
         got = f"{sent:,} nights sent" if sent != 1 else "1 night sent"
-        if name not in self.failed:
+        if name not in self._failed:
             return got if sent else "nothing to send, it has had these nights"
-        error = self.failed[name]
+        error = self._failed[name]
         return f"{got}, {spelled_nights(owed)} not: {error.where}: {error.found}; then run {self._command(name)}"
 
 

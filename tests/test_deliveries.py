@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from churn.deliveries import Courier
 from churn.errors import DataError, ExitCode
 from churn.reports.outcome import Outcome
 from churn.stores.sinks.csv_text import CsvFile
@@ -78,6 +79,27 @@ def test_a_damaged_receipt_costs_a_delivery(root: Path, tmp_path: Path, content:
     assert went.due([FIRST]) == (FIRST,)
     went.bring(FIRST)
     assert went.due([FIRST]) == ()
+
+
+def test_a_night_that_gets_its_older_content_back_is_sent_after_a_delivery_that_died(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went = courier(root, out=sink(tmp_path / "out"))
+    went.bring(FIRST)
+    older = (tmp_path / "out" / f"{NAME}_{FIRST}.csv").read_bytes()
+    publish(root, scores(version=2))
+    with monkeypatch.context() as dying:
+        dying.setattr(Courier, "_note", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            went.bring(FIRST)
+    assert (tmp_path / "out" / f"{NAME}_{FIRST}.csv").read_bytes() != older
+    publish(root, scores())
+    went.bring(FIRST)
+    assert (tmp_path / "out" / f"{NAME}_{FIRST}.csv").read_bytes() == older
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_another_place_under_the_same_name_has_had_nothing(root: Path, tmp_path: Path) -> None:

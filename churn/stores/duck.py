@@ -144,16 +144,18 @@ def values_hidden(where: str, *, action: str) -> Iterator[None]:
     """Turns errors in which DuckDB would quote a row's value into one that does not; for use within `duck_errors`.
 
     Raises:
-        DataError: a value cannot be computed.
+        DataError: a value cannot be computed, or breaks a rule of the table.
     """
     import duckdb
 
     try:
         yield
-    except (duckdb.DataError, duckdb.InvalidInputException) as error:
+    except (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException) as error:
         if " file '" in str(error):  # it is about a file, and quotes no row
             raise
-        found = f"a value cannot be computed ({type(error).__name__})"
+        broken = isinstance(error, duckdb.IntegrityError)
+        what = "a value breaks a rule of the table" if broken else "a value cannot be computed"
+        found = f"{what} ({type(error).__name__})"
         raise DataError(where=where, found=found, action=action) from None
 
 

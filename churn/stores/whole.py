@@ -1,4 +1,4 @@
-"""How does one file get to its place whole or not at all?
+"""How does one file get to its place whole or not at all, and away from it?
 
 It is written under a hidden name beside its place, flushed to disk and renamed. Whoever writes holds a lock: the hidden
 name is always the same, so that what a killed run left is written over.
@@ -30,6 +30,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         _flush_folder(path.parent)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def remove_file(path: Path) -> None:
+    """Removes a file, where there is one, so that it is gone after a power cut, too.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    if path.exists():
+        path.unlink()
+        _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -39,14 +39,16 @@ class DuckdbTable:
         """Replaces the table's rows of the night by the night's scores, in one transaction.
 
         Raises:
-            DataError: the file is damaged or of a newer version; the table has other columns; there is no such schema.
+            DataError: the file is damaged or of a newer version; the table has other columns, or rules that the
+                scores break; there is no such schema.
             SettingsError: the user may not write the file; the memory does not suffice.
             TryAgainError: another process has the file open; the folder is not there; the disk is full.
         """
-        from churn.stores.duck import attached, duck_errors
+        from churn.stores.duck import attached, duck_errors, values_hidden
 
         action = "correct `table`, or what stands in the file under that name"
-        with attached(bench, self.path, writable=True) as connection, duck_errors(self.where, action=action):
+        hidden, told = values_hidden(self.where, action=action), duck_errors(self.where, action=action)
+        with attached(bench, self.path, writable=True) as connection, told, hidden:
             connection.execute("begin")
             self._replace(connection, night)
             connection.execute("commit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import duckdb
@@ -36,6 +37,19 @@ def test_a_table_with_other_columns_is_refused_and_left_as_it_is(tmp_path: Path)
         place.sink.deliver(publish(tmp_path, scores()), bench(tmp_path))
     assert "no column churn_score (DOUBLE)" in refused.value.found
     assert "customer_id is INTEGER, the scores have BIGINT" in refused.value.found
+    with duckdb.connect(place.path) as connection:
+        assert connection.execute("select count(*) from scores").fetchall() == [(1,)]
+
+
+def test_a_rule_of_the_table_that_scores_break_is_told_without_a_customer(tmp_path: Path) -> None:
+    place = DuckdbPlace(path=tmp_path / "warehouse.duckdb")
+    columns = "dataset varchar, customer_id bigint unique, churn_score double, score_date date"
+    with duckdb.connect(place.path) as connection:
+        connection.execute(f"create table scores ({columns}, model_version bigint, segment varchar)")
+        connection.execute("insert into scores (customer_id) values (123)")
+    with pytest.raises(DataError) as refused:
+        place.sink.deliver(publish(tmp_path, scores()), bench(tmp_path))
+    assert "123" not in "".join(traceback.format_exception(refused.value))
     with duckdb.connect(place.path) as connection:
         assert connection.execute("select count(*) from scores").fetchall() == [(1,)]
 
