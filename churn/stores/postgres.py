@@ -142,7 +142,8 @@ def _connect(variable: str, *, where: str, use: Use) -> Connection | ChurnError:
             dsn, conn_kwargs={_LEVEL: f"adbc.connection.transaction.isolation.{use.isolation}"}
         )
     except (Error, ValueError) as error:
-        return _refusal(str(error), variable, where=where)
+        state = getattr(error, "sqlstate", None)  # of the driver's first queries; a refused connection has none
+        return _stop(state, where=where, use=use) if state else _refusal(str(error), variable, where=where)
     return connection
 
 
@@ -175,6 +176,9 @@ def _server_errors(where: str, use: Use) -> Iterator[None]:
         state = getattr(error, "sqlstate", None) or ""
         if not state and not isinstance(error, OperationalError):
             raise  # neither the server nor the network: our bug
-        kind, found, action = next(stop[1:] for stop in _stops(use) if re.match(stop[0], state))
-        found = f"{found} (SQLSTATE {state})" if state else found
-        raise kind(where=where, found=found, action=action) from None
+        raise _stop(state, where=where, use=use) from None
+
+
+def _stop(state: str, *, where: str, use: Use) -> ChurnError:
+    kind, found, action = next(stop[1:] for stop in _stops(use) if re.match(stop[0], state))
+    return kind(where=where, found=f"{found} (SQLSTATE {state})" if state else found, action=action)

@@ -188,6 +188,16 @@ def test_what_the_user_may_not_do_is_told_with_the_rights_that_it_takes(
         told(refused.value)
 
 
+def test_a_server_that_cancels_the_very_first_query_says_try_again(
+    postgres: PostgresPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, postgres.server.dsn() + "?options=-cstatement_timeout%3D1")
+    night = publish(tmp_path, scores())
+    with pytest.raises(TryAgainError, match="raise statement_timeout") as stopped:
+        postgres.sink.deliver(night, bench(tmp_path))
+    told(stopped.value)
+
+
 def test_a_night_for_a_server_that_is_down_is_sent_again_by_its_stage(
     postgres: PostgresPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
