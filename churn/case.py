@@ -20,7 +20,7 @@ from churn.labelled import Labelled, read_labelled, read_protected, table_finger
 from churn.promotion.curves import precision_recall, roc
 from churn.promotion.diagrams import captured, recalibrated
 from churn.promotion.evidence import Cost, Evidence
-from churn.promotion.fairness import group_rates
+from churn.promotion.groups import group_rates
 from churn.promotion.measures import compare, estimates, figure_of, standard
 from churn.promotion.slices import Slice, WeakSlices, weak_slices
 from churn.promotion.stability import moves

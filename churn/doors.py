@@ -185,7 +185,10 @@ class Doors:
             raise DataError(where=f"raw {self.dataset.name}", found=found, action=action)
 
     def command(self, stage: str, day: date | str) -> str:
-        """Returns the command that a person types to run a stage for this dataset at some date, under this root."""
+        """Returns the command that a person types to run a stage for this dataset at a date, under this root.
+
+        `day` may be one of the words that `date=` knows.
+        """
         root = self.settings.root
         under = "" if root == Path("lake").absolute() else f" root={shlex.quote(str(root))}"
         return f"python -m churn stage={stage} dataset={self.settings.dataset.name} date={day}{under}"

@@ -102,6 +102,13 @@ def test_a_date_is_refused_where_it_would_be_ignored(stage: str, date: str, tmp_
     assert not (tmp_path / "lake").exists()
 
 
+def test_where_scores_go_is_no_setting_of_a_model(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    sink = [f"+dataset.sinks.out.{field}" for field in ("kind=csv", "folder=out", "columns=[segment]")]
+    for overrides in ([], sink):
+        assert command("stage=train", "date=2026-01-05", *overrides, root=tmp_path).code == 0
+    assert asked[0] == asked[1]
+
+
 def test_a_path_outside_the_root_is_told_as_it_was_typed(asked: list[dict[str, Any]], tmp_path: Path) -> None:
     for folder in ("s3://bucket/raw", "/srv/raw", "raw"):
         assert command("stage=train", "date=2026-01-05", f"dataset.folder={folder}", root=tmp_path).code == 0

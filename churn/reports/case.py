@@ -13,7 +13,7 @@ from churn.findings import Finding
 from churn.promotion.comparison import PairedDifference
 from churn.promotion.curves import PrecisionRecall, Roc
 from churn.promotion.diagrams import Captured, Recalibrated
-from churn.promotion.fairness import GroupRates
+from churn.promotion.groups import GroupRates
 from churn.promotion.metrics import Estimate
 from churn.promotion.slices import Slice
 from churn.promotion.stability import Moves

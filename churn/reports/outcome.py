@@ -42,7 +42,7 @@ class Outcome:
     """How a stage ended: its exit code, one sentence, figures by name, perhaps a table.
 
     Of training also the registry's version, its trial where folds have a figure, and why `stage=promote` would refuse
-    it, where that is known already.
+    it, where that is known already; of a night how each part ended.
     """
 
     code: ExitCode = ExitCode.OK
@@ -52,6 +52,7 @@ class Outcome:
     trial: Trial | None = None
     version: int | None = None
     unpromotable: str | None = None
+    parts: tuple[ExitCode, ...] = ()
 
 
 def dates_done(verb: str, *, done: int, total: int) -> str:

@@ -22,7 +22,8 @@ from churn.errors import SettingsError
 from churn.features.day import IntakeLimits
 from churn.settings.mistakes import explained
 from churn.settings.secrets import check_addresses
-from churn.settings.stages import NIGHTS, ONE_DATE, WITHOUT_DATE, DemoStage, Positive, Stage, TrainStage
+from churn.settings.stages import NIGHTS, ONE_DATE, WITHOUT_DATE, DeliverStage, DemoStage, Positive, Stage, TrainStage
+from churn.stores.sinks import Sink
 from churn.stores.sources import Source
 from churn.training.model import ModelSettings
 from churn.training.split import SplitPlan
@@ -62,7 +63,8 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
-    """Where a dataset's raw tables stand, when they are refused, and what its model is called in the registry.
+    """Where a dataset's raw tables stand, when they are refused, what its model is called in the registry, and where
+    its scores go beyond the lake.
 
     No raw row lies before `first_day`; `max_gap_days` without any may precede a date. Where the newest raw day is more
     than `newest_day_within_days` before today, `date=auto` stops; None for days that are long past.
@@ -77,6 +79,7 @@ class DatasetSettings:
     folder: str
     intake: IntakeLimits
     tables: dict[str, Annotated[Source, Field(discriminator="kind")]]
+    sinks: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")], Annotated[Sink, Field(discriminator="kind")]]
 
 
 AUTO, STALE = "auto", "stale"
@@ -155,7 +158,7 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
 
 
 def composed(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as values that JSON knows, without those of one command: run, today, root, sweep.
+    """Returns the settings as values that JSON knows, without those of one command (run, today, root, sweep) and sinks.
 
     A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.
@@ -164,6 +167,7 @@ def composed(settings: Settings) -> dict[str, Any]:
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
     fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
     dataset = fields["dataset"]
+    del dataset["sinks"]  # where scores go makes no other model
     for holder, key in ((dataset, "folder"), *((table, "path") for table in dataset["tables"].values())):
         if key in holder:
             holder[key] = _from_root(holder[key], settings.root)
@@ -186,8 +190,13 @@ def _check_dates(settings: Settings) -> None:
         _ = settings.day if settings.date is not None else None
     elif isinstance(stage, WITHOUT_DATE):
         _refuse_date(settings)
-    elif not (isinstance(stage, NIGHTS) and settings.date in {AUTO, STALE}):
+    elif settings.date not in _words(stage):
         _ = settings.dates
+
+
+def _words(stage: Stage) -> set[str]:
+    """Returns the words that `date=` may be for a stage, beside days."""
+    return {AUTO, STALE} if isinstance(stage, NIGHTS) else {AUTO} if isinstance(stage, DeliverStage) else set()
 
 
 def _refuse_date(settings: Settings) -> None:

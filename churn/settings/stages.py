@@ -103,6 +103,14 @@ class ScoreStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverStage:
+    """Settings of `stage=deliver`: whether to send what a sink has had already."""
+
+    name: Literal["deliver"]
+    again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriftStage:
     """Settings of `stage=drift`: what counts as drift."""
 
@@ -176,6 +184,7 @@ Stage = (
     | RollbackStage
     | HistoryStage
     | ScoreStage
+    | DeliverStage
     | DriftStage
     | NightlyStage
     | DemoStage

@@ -2,7 +2,7 @@
 
 Each part publishes by itself, so a run that was cut short goes on where it stopped. Several nights are done one after
 the other, oldest first. A drift alarm (exit code 5) comes after the scores are published: it questions the night, and
-does not lose it.
+does not lose it; nor does a sink that fails.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def run(settings: Settings) -> Outcome:
 def _all(done: dict[date, Outcome | ChurnError], settings: Settings) -> Outcome:
     codes = {day: end.exit_code if isinstance(end, ChurnError) else end.code for day, end in done.items()}
     errors = [day for day, end in done.items() if isinstance(end, ChurnError)]
-    alarms = [day for day, code in codes.items() if code is ExitCode.DRIFT_ALARM]
+    parts = {day: end.parts for day, end in done.items() if isinstance(end, Outcome)}
+    alarms = [day for day, ends in parts.items() if ExitCode.DRIFT_ALARM in ends]
+    owed = [day for day, ends in parts.items() if {*ends} - {ExitCode.OK, ExitCode.DRIFT_ALARM}]
     days = tuple(done)
     return Outcome(
         code=gravest(codes.values()),
@@ -47,6 +49,7 @@ def _all(done: dict[date, Outcome | ChurnError], settings: Settings) -> Outcome:
         figures={
             "done": f"{len(days) - len(errors)} of {len(days)} nights",
             "drift alarms": " ".join(map(str, alarms)) or "none",
+            **({"not delivered": f"{' '.join(map(str, owed))}: run stage=deliver date=auto"} if owed else {}),
         },
         table=Table(header=("night", "rows", "champion", "drift"), rows=tuple(_row(day, done[day]) for day in days)),
     )
@@ -80,7 +83,8 @@ def _night(settings: Settings, night: date, *, scored: bool) -> Outcome:
     scores = score.run(settings.at(replace(stage.score, model="same") if keeps else stage.score, day))
     watched = drift.run(settings.at(stage.drift, day))
     return Outcome(
-        code=watched.code,
+        code=gravest([scores.code, watched.code]),
+        parts=(scores.code, watched.code),
         headline=headline,
         figures={
             "features": built.headline,

@@ -1,7 +1,7 @@
 """Scores every customer of a date with the champion and publishes the predictions.
 
 Chunks of the features partition stream through the champion into one parquet file; every row carries the version that
-scored it.
+scored it. What is published goes on to the dataset's sinks, and one that fails does not undo it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from churn.champion import Champion, champion_of, champion_tonight, scored_by
+from churn.deliveries import Courier
 from churn.doors import Doors
 from churn.errors import ChurnError
 from churn.nights import SCORE_CODE, nights, no_night
@@ -29,19 +30,25 @@ log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> Outcome:
-    """Publishes `predictions/<dataset>/date=D` for every date that is missing or was made from other inputs."""
+    """Publishes `predictions/<dataset>/date=D` for every date that is missing or was made from other inputs.
+
+    Every date's predictions are brought to the sinks that have not had them.
+    """
     doors = Doors(settings)
     found = nights(doors, "predictions")
     if not found.dates:
         return no_night(settings, found)
     dates = found.dates
     champions = _champions(doors, dates)
-    built = [day for day in dates if publish(doors, champions[day], day)]
+    built, courier = 0, Courier(doors)
+    for day in dates:
+        built += publish(doors, champions[day], day)
+        courier.bring(day)
     if champions[dates[-1]].confirmed:
         _score_in_shadow(doors, dates)
     last = doors.lake.manifest(doors.partition("predictions", dates[-1]))
     outcome = Outcome(
-        headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(dates))}",
+        headline=f"score {settings.dataset.name}: {dates_done('scored', done=built, total=len(dates))}",
         figures={
             "rows": f"{last.rows if last else 0:,} customers on {dates[-1]}",
             "segments": _segments(last),
@@ -49,7 +56,7 @@ def run(settings: Settings) -> Outcome:
             "files": str(doors.lake.path(doors.partition("predictions", dates[-1]))),
         },
     )
-    return found.told(outcome)
+    return courier.told(found.told(outcome))
 
 
 def _named(champion: Champion, model: str) -> str:

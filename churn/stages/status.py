@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from churn.deliveries import Courier, spelled_nights
 from churn.doors import Doors
 from churn.errors import ChurnError
 from churn.nights import changes
@@ -29,6 +30,7 @@ def run(settings: Settings) -> Outcome:
             "raw days": _raw(raw, late),
             **raw.accepted(date.max),
             **_forgotten(doors, late),
+            **_owed(doors),
         },
         table=Table(
             header=("date", "features (rows)", "predictions (rows)", "model version", "drift", "state"),
@@ -66,6 +68,11 @@ def _forgotten(doors: Doors, late: tuple[date, ...] | str) -> dict[str, str]:
     kept = {} if isinstance(late, str) else forgotten(doors)
     told = "; ".join(f"{name}: {spelled_span(days)}" for name, days in kept.items())
     return {"kept, gone from the sources": told} if told else {}
+
+
+def _owed(doors: Doors) -> dict[str, str]:
+    owed = Courier(doors).due(doors.lake.days("predictions", doors.settings.dataset.name))
+    return {"not delivered": f"{spelled_nights(owed)}: run stage=deliver date=auto"} if owed else {}
 
 
 def _state(doors: Doors, day: date, raw: RawDays, *, late: tuple[date, ...] | str) -> str:

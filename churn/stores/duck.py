@@ -99,19 +99,23 @@ def recut(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
 
 
 @contextmanager
-def attached(bench: Bench, file: Path) -> Iterator[Connection]:
+def attached(bench: Bench, file: Path, *, writable: bool = False) -> Iterator[Connection]:
     """Yields a connection whose tables are those of a DuckDB file, read where it stands, in a session at UTC.
+
+    A file that is `writable` is made where it is missing.
 
     Raises:
         DataError: the file is missing, damaged, not DuckDB's, or of a newer version.
-        TryAgainError: another process has it open for writing.
+        SettingsError: this user may not open it.
+        TryAgainError: another process has it open, for writing where it is only read here; its folder is not there.
     """
     # its own name, since views may spell it out; three are taken
     name = quoted(f"{file.stem}_file" if file.stem.lower() in {"memory", "system", "temp"} else file.stem)
     with bench.connect() as connection:
         with _file_errors(file):
             path = str(file).replace("'", "''")
-            connection.execute(f"attach '{path}' as {name} (read_only, type duckdb)")
+            how = "read_write" if writable else "read_only"
+            connection.execute(f"attach '{path}' as {name} ({how}, type duckdb)")
         connection.execute(f"use {name}")
         connection.execute("set TimeZone = 'UTC'")
         yield connection
@@ -140,16 +144,18 @@ def values_hidden(where: str, *, action: str) -> Iterator[None]:
     """Turns errors in which DuckDB would quote a row's value into one that does not; for use within `duck_errors`.
 
     Raises:
-        DataError: a value cannot be computed.
+        DataError: a value cannot be computed, or breaks a rule of the table.
     """
     import duckdb
 
     try:
         yield
-    except (duckdb.DataError, duckdb.InvalidInputException) as error:
+    except (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException) as error:
         if " file '" in str(error):  # it is about a file, and quotes no row
             raise
-        found = f"a value cannot be computed ({type(error).__name__})"
+        broken = isinstance(error, duckdb.IntegrityError)
+        what = "a value breaks a rule of the table" if broken else "a value cannot be computed"
+        found = f"{what} ({type(error).__name__})"
         raise DataError(where=where, found=found, action=action) from None
 
 
@@ -157,10 +163,11 @@ _FILE_FAULTS: tuple[tuple[str, type[ChurnError], str], ...] = (
     ("Conflicting lock", TryAgainError, "close it in that process, or run again later"),
     ("Unique file handle conflict", TryAgainError, "close it elsewhere in this process, or run again later"),
     ("newer version", DataError, "upgrade duckdb here, or write the file with an older storage_compatibility_version"),
+    ("No such file or directory", TryAgainError, "bring its folder there (mount it), or correct `path`"),
     ("does not exist", DataError, "bring the file there, or correct `path`"),
     ("is not a valid DuckDB", DataError, "restore the file, or correct `path`"),
     ("Is a directory", DataError, "name a DuckDB file in `path`"),
-    ("Permission denied", SettingsError, "let this user read the file"),
+    ("Permission denied", SettingsError, "open file and folder to this user"),
     ("", DataError, "restore the file"),
 )
 

@@ -1,4 +1,4 @@
-"""Which objects does a bucket hold, and how does DuckDB read them?
+"""Which objects does a bucket hold, how does DuckDB read them, and how do others get there?
 
 The only module that knows obstore. DuckDB asks for ranges of bytes through a file system of our own, since many of its
 threads read one file at once, each seeking and then reading: with one position a file they would read each other's
@@ -13,9 +13,10 @@ import io
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec  # type: ignore[import-untyped]
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 CONNECT = timedelta(seconds=5)
 SILENCE = timedelta(seconds=20)
 """How long a connection may take to stand, and a server may fall silent within an answer."""
+
+PART = 5 << 20
+"""The bytes of a part of a large object, the fewest that Amazon takes; a file of more goes in parts."""
 
 _REQUEST = timedelta(minutes=2)
 _RETRIES = 2
@@ -68,6 +72,46 @@ def list_objects(pattern: str) -> tuple[Found, ...]:
     if not found:
         raise no_match(pattern)
     return tuple(sorted(found, key=lambda file: file.path))
+
+
+def put_file(path: str, file: Path) -> None:
+    """Puts a local file's bytes at `s3://bucket/...`, a PART at a time, two of them at once.
+
+    Raises:
+        SettingsError: no such bucket, no credentials, or they may not write it.
+        TryAgainError: the server did not answer, or answered that it cannot now.
+    """
+    bucket, key = _split(path)
+    with _s3_errors(path):
+        obstore.put(_store(bucket), key, file, chunk_size=PART, max_concurrency=2)
+
+
+def put_bytes(path: str, content: bytes) -> None:
+    """Puts a small object at `s3://bucket/...` in one request: what stood there stands, or is replaced whole.
+
+    Raises:
+        SettingsError: as `put_file`.
+        TryAgainError: as `put_file`.
+    """
+    bucket, key = _split(path)
+    with _s3_errors(path):
+        obstore.put(_store(bucket), key, content, use_multipart=False)
+
+
+def delete_others(folder: str, *, keep: Collection[str]) -> None:
+    """Deletes every object right in the folder `s3://bucket/...` but those that are named.
+
+    Raises:
+        SettingsError: as `put_file`.
+        TryAgainError: as `put_file`.
+    """
+    bucket, key = _split(folder)
+    store = _store(bucket)
+    with _s3_errors(folder):
+        listed = store.list_with_delimiter(f"{key}/")["objects"]
+        paths = [entry["path"] for entry in listed if entry["path"].rpartition("/")[2] not in keep]
+        if paths:
+            obstore.delete(store, paths)
 
 
 class ObjectFiles(fsspec.AbstractFileSystem):  # type: ignore[misc]
@@ -223,7 +267,7 @@ def _told(error: Exception, path: str) -> ChurnError:
         action = "create it, or correct `path` (and AWS_ENDPOINT_URL)"
         return SettingsError(where=path, found=f"no bucket {bucket!r}", action=action)
     if _ACCESS.search(text) or _NO_KEYS.search(text):
-        action = f"set {_KEYS} to keys that may list and read the bucket {bucket!r}"
+        action = f"set {_KEYS} to keys that may use the bucket {bucket!r}"
         return SettingsError(where=path, found=f"no access: {said}", action=action)
     if _REGION.search(text):
         found, action = "the server sends requests elsewhere", f"set AWS_REGION to the region of the bucket {bucket!r}"

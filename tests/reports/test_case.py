@@ -13,7 +13,7 @@ from churn.findings import Answer, Finding
 from churn.promotion.curves import precision_recall, roc
 from churn.promotion.diagrams import captured, recalibrated
 from churn.promotion.evidence import Evidence
-from churn.promotion.fairness import group_rates
+from churn.promotion.groups import group_rates
 from churn.promotion.measures import compare, estimates, figure_of, standard
 from churn.promotion.stability import moves
 from churn.reports.case import CaseFile, Compared, Curves, case_page

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from churn.errors import DataError, LockedError, TryAgainError
+from churn.errors import DataError, ExitCode, LockedError, TryAgainError, gravest
+from churn.reports.outcome import Outcome
 from tests.command import churn, done, published
 
 NIGHT = ("stage=nightly", "date=2025-08-18..2025-08-20")
@@ -40,6 +41,23 @@ def test_of_several_nights_the_gravest_end_is_the_exit_code(lake: Path, monkeypa
 
     monkeypatch.setattr("churn.stages.nightly._night", fail)
     assert churn(*NIGHT, root=lake).code == 3
+
+
+def test_nights_that_a_sink_has_not_had_are_named_beside_those_that_drifted(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, alarm, well = ExitCode.TRY_AGAIN, ExitCode.DRIFT_ALARM, ExitCode.OK
+    ends = iter(((away, alarm), (well, alarm), (away, well)))
+
+    def end(*_: object, **__: object) -> Outcome:
+        parts = next(ends)
+        return Outcome(headline="", code=gravest(parts), parts=parts, figures={"rows": "", "champion": "", "drift": ""})
+
+    monkeypatch.setattr("churn.stages.nightly._night", end)
+    ran = churn(*NIGHT, root=lake)
+    assert ran.code == 75
+    assert "drift alarms   2025-08-18 2025-08-19\n" in ran.out
+    assert "not delivered  2025-08-18 2025-08-20: run stage=deliver date=auto\n" in ran.out
 
 
 def test_settings_of_its_parts_can_be_set(lake: Path) -> None:
