@@ -119,10 +119,11 @@ class PromoteStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreStage:
-    """Settings of `stage=score`: today's champion, that of each night, or the version that scored it before."""
+    """Settings of `stage=score`: today's champion, that of each night, or what scored it before; by whom."""
 
     name: Literal["score"]
     model: Literal["current", "as_of", "same"]
+    engine: Literal["numba", "lightgbm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

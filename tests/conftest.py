@@ -12,6 +12,8 @@ from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, done
 
 # Before LightGBM is loaded: threads that spin while they wait make two test processes on two cores many times as slow.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before Numba is: the engine is compiled once, and not once a root.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".numba_cache"))
 
 
 @pytest.fixture(scope="session")

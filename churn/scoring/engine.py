@@ -8,37 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 
 from churn.errors import DataError
-from churn.scoring.forest import Forest, why_not
+from churn.scoring.forest import Forest
 from churn.scoring.planes import Layout, lay_out
 from churn.training.encoding import Floats
 
-EngineName: TypeAlias = Literal["numba", "lightgbm"]
 _PIECE = 16_384
 """Rows that a thread takes at a time."""
 
 
 class Engine:
-    """A model's trees, laid out and ready to be walked by our own code."""
+    """A model's trees, laid out and ready to be walked by our own code; `is_new` where that had to be compiled."""
 
     def __init__(self, text: str, *, folder: Path) -> None:
         """Compiles the walk, which takes seconds, or loads its code from `folder`; `why_not(text)` says nothing."""
         from churn.scoring import kernel
 
         self._layout: Layout = lay_out(Forest.read(text))
-        self._kernel = kernel.load(folder)
-        self._buffers = kernel.Buffers.of
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the walk had to be compiled."""
-        return self._kernel.is_new
+        self.is_new = kernel.prepare(self._layout, folder=folder)
+        self._walk, self._buffers = kernel.ready(), kernel.Buffers.of
 
     def raw_scores(self, matrix: Floats, *, num_threads: int) -> Floats:
         """Returns one raw score per row of `matrix` (rows, features): the bits of `Booster.predict(raw_score=True)`.
@@ -54,14 +46,13 @@ class Engine:
         columns = np.require(matrix.T, dtype=np.float64, requirements=["C", "W"])
         scores = np.empty(len(matrix))
         with ThreadPoolExecutor(num_threads) as threads:
-            for _ in threads.map(lambda piece: self._walk(columns, piece, scores=scores), _pieces(len(matrix))):
+            for _ in threads.map(lambda piece: self._score(columns, piece, scores=scores), _pieces(len(matrix))):
                 pass
         return scores
 
-    def _walk(self, columns: Floats, piece: tuple[int, int], *, scores: Floats) -> None:
+    def _score(self, columns: Floats, piece: tuple[int, int], *, scores: Floats) -> None:
         layout = self._layout
-        buffers = self._buffers(layout)
-        self._kernel.walk(columns, *piece, layout.numbers, layout.categories, layout.trees, buffers, scores)
+        self._walk(columns, *piece, layout.numbers, layout.categories, layout.trees, self._buffers(layout), scores)
 
 
 def _pieces(rows: int) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -78,6 +78,12 @@ class Forest:
         )
 
 
+def engine_of(text: str) -> str:
+    """Returns who will walk the trees of a model's text: "numba", or "lightgbm: " and why our engine cannot."""
+    reason = why_not(text)
+    return f"lightgbm: {reason}" if reason else "numba"
+
+
 def why_not(text: str) -> str | None:
     """Returns why our engine cannot walk the trees of a model's text; None where it can.
 
@@ -143,7 +149,7 @@ def _sets(tree: Mapping[str, str]) -> list[tuple[int, ...]]:
     """Returns the levels that go left, by the number that a node of the tree knows them by."""
     bounds = list(map(int, tree.get("cat_boundaries", "0").split()))
     words = list(map(int, tree.get("cat_threshold", "").split()))
-    return [_levels(words[first:last]) for first, last in zip(bounds, bounds[1:], strict=False)]
+    return [_levels(words[first:last]) for first, last in pairwise(bounds)]
 
 
 def _levels(words: list[int]) -> tuple[int, ...]:

@@ -1,12 +1,14 @@
 """How are trees laid out so that many rows walk them at once?
 
-One bit a row. The answer of many rows to one question (`spend <= 12.5`) is a *plane*, a word of bits; all nodes that ask
-it, in whatever tree, share it. The rows that come to a node are a plane too: those of its parent, and its answer. The
-number of a row's leaf has one plane a digit: those of a digit that is 1 are united from as few nodes as there can be.
+One bit a row. The answer of many rows to one question (`spend <= 12.5`) is a *plane*; all nodes that ask it, in any
+tree, share it. The rows that come to a node are a plane too: those of its parent, and its answer. So are the rows whose
+leaf has a number with a digit that is 1; they are united from as few nodes as there can be. See Lucchese et al. (2015),
+QuickScorer, and Ye et al. (2018), RapidScorer, for bits that are leaves: here they are rows, and any tree fits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +26,7 @@ class Numbers(NamedTuple):
     """The questions to columns that are numbers, by column, of its thresholds in ascending order.
 
     `feature`, `missing`; `steps` of a binary search among 2 ** steps - 1 thresholds that begin at `first` in
-    `thresholds` (filled with infinity), `count` of them real; the first plane where missing goes right, or left (-1:
+    `thresholds` (filled with infinity), `size` of them real; the first plane where missing goes right, or left (-1:
     no node asks so).
     """
 
@@ -32,7 +34,7 @@ class Numbers(NamedTuple):
     missing: Small
     steps: Small
     first: Small
-    count: Small
+    size: Small
     right: Small
     left: Small
     thresholds: Floats
@@ -41,7 +43,7 @@ class Numbers(NamedTuple):
 class Categories(NamedTuple):
     """The questions to columns that are categories.
 
-    By column: `feature`; the codes of its levels, `table[table_first:]` for levels under `limit`; `count`, the code of
+    By column: `feature`; the codes of its levels, `table[table_first:]` for levels under `limit`; `size`, the code of
     all that no node asks for; its sets, `set_first[column]` to the next. By set: its codes in `members`, from
     `member_first[set]` to the next, and its `plane`.
     """
@@ -49,7 +51,7 @@ class Categories(NamedTuple):
     feature: Small
     table_first: Small
     limit: Small
-    count: Small
+    size: Small
     set_first: Small
     member_first: Small
     plane: Small
@@ -91,64 +93,81 @@ def lay_out(forest: Forest) -> Layout:
     plane = np.zeros(len(forest.feature), dtype=np.int64)
     numbers, after = _numbers(forest, plane)
     categories, planes = _categories(forest, plane, after=after)
-    counts = [*numbers.count, *categories.count, 0]
     return Layout(
         numbers=numbers,
         categories=categories,
         trees=_trees(forest, plane),
         planes=planes,
-        codes=int(max(counts)) + 2,
+        codes=int(max([*numbers.size, *categories.size, 0])) + 2,
         features=forest.features,
     )
 
 
 def _numbers(forest: Forest, plane: Ints) -> tuple[Numbers, int]:
+    """Writes to `plane` what nodes ask of numbers; returns the columns, and how many planes there are."""
     is_number, columns, thresholds, after = ~forest.is_category, [], [np.empty(0)], 0
     keys = sorted({*zip(forest.feature[is_number].tolist(), forest.missing[is_number].tolist(), strict=True)})
-    for feature, missing in keys:
-        nodes = np.flatnonzero(is_number & (forest.feature == feature) & (forest.missing == missing))
+    for key in keys:
+        nodes = np.flatnonzero(is_number & (forest.feature == key[0]) & (forest.missing == key[1]))
         own, rank = np.unique(forest.threshold[nodes], return_inverse=True)
-        left = forest.default_left[nodes] & (missing != MISSING_NONE)
-        sides = []
+        left = forest.default_left[nodes] & (key[1] != MISSING_NONE)
+        firsts = []
         for side in (~left, left):
             plane[nodes[side]] = after + rank[side]
-            sides.append(after if side.any() else -1)
+            firsts.append(after if side.any() else -1)
             after += len(own) if side.any() else 0
         steps = len(own).bit_length()
-        columns.append((feature, missing, steps, sum(map(len, thresholds)), len(own), *sides))
+        columns.append((*key, steps, sum(map(len, thresholds)), len(own), *firsts))
         thresholds.append(np.pad(own, (0, 2**steps - 1 - len(own)), constant_values=np.inf))
-    by_field = np.array(columns, dtype=np.int32).reshape(-1, 7).T
-    return Numbers(*map(np.ascontiguousarray, by_field), np.concatenate(thresholds)), after
+    feature, missing, steps_, first, size, right, left_ = _by_field(columns, fields=7)
+    return Numbers(feature, missing, steps_, first, size, right, left_, np.concatenate(thresholds)), after
 
 
 def _categories(forest: Forest, plane: Ints, *, after: int) -> tuple[Categories, int]:
-    columns, set_first, member_first, planes, members, tables = [], [0], [0], [], [], [np.empty(0, dtype=np.int32)]
+    """Writes to `plane` what nodes ask of categories; returns the columns, and how many planes there are in all."""
+    columns, codes, set_first, first_plane = [], [], [0], after
+    tables: list[Small] = [np.empty(0, dtype=np.int32)]
     for feature in np.unique(forest.feature[forest.is_category]).tolist():
         nodes = np.flatnonzero(forest.is_category & (forest.feature == feature))
         asked = [forest.sets[int(place)] for place in forest.threshold[nodes]]
-        own = sorted({level for levels in asked for level in levels})
-        code = {level: position for position, level in enumerate(own)}
-        table = np.full(own[-1] + 1 if own else 0, len(own), dtype=np.int32)
-        table[own] = np.arange(len(own))
         place = {levels: after + position for position, levels in enumerate(dict.fromkeys(asked))}
         plane[nodes] = [place[levels] for levels in asked]
-        for levels in place:
-            members += [code[level] for level in levels]
-            member_first.append(len(members))
-        planes += place.values()
         after += len(place)
+        own = sorted({level for levels in place for level in levels})
+        table = np.full(own[-1] + 1 if own else 0, len(own), dtype=np.int32)
+        table[own] = np.arange(len(own))
         columns.append((feature, sum(map(len, tables)), len(table), len(own)))
         tables.append(table)
-        set_first.append(len(planes))
-    by_field = np.array(columns, dtype=np.int32).reshape(-1, 4).T
-    lists = (np.array(one, dtype=np.int32) for one in (set_first, member_first, planes, members))
-    return Categories(*map(np.ascontiguousarray, by_field), *lists, np.concatenate(tables)), after
+        codes += [table[list(levels)] for levels in place]
+        set_first.append(len(codes))
+    features, table_first, limit, size = _by_field(columns, fields=4)
+    member_first, planes = np.cumsum([0, *map(len, codes)]), np.arange(first_plane, after)
+    return Categories(
+        feature=features,
+        table_first=table_first,
+        limit=limit,
+        size=size,
+        set_first=_small(set_first),
+        member_first=_small(member_first),
+        plane=_small(planes),
+        members=np.concatenate([tables[0], *codes]),
+        table=np.concatenate(tables),
+    ), after
+
+
+def _by_field(columns: Sequence[tuple[int, ...]], *, fields: int) -> list[Small]:
+    return [_small(values) for values in np.array(columns, dtype=np.int32).reshape(-1, fields).T]
+
+
+def _small(values: npt.ArrayLike) -> Small:
+    return np.array(values, dtype=np.int32, order="C")
 
 
 def _trees(forest: Forest, plane: Ints) -> Trees:
-    ends = np.cumsum(forest.leaves)
-    first_leaf, first_node = np.r_[0, ends], np.r_[0, ends - np.arange(1, len(ends) + 1)]
-    left, right, bounds, members, value = [], [], [], [], np.empty_like(forest.value)
+    first_leaf = np.cumsum([0, *forest.leaves])
+    first_node = first_leaf - np.arange(len(first_leaf))
+    left, right, bounds, value = [], [], [], np.empty_like(forest.value)
+    members: list[int] = []
     for tree, leaves in enumerate(forest.leaves.tolist()):
         nodes, own = slice(first_node[tree], first_node[tree + 1]), slice(first_leaf[tree], first_leaf[tree + 1])
         low, high, children = _ordered(forest.left[nodes].tolist(), forest.right[nodes].tolist())
@@ -160,8 +179,16 @@ def _trees(forest: Forest, plane: Ints) -> Trees:
             bounds.append(len(members))
             members += _places_with(digit, low, high, children=children, leaves=leaves)
         bounds.append(len(members))
-    lists = [np.array(one, dtype=np.int32) for one in (left, right, bounds, members)]
-    return Trees(first_node.astype(np.int32), first_leaf.astype(np.int32), plane.astype(np.int32), *lists, value)
+    return Trees(
+        node=_small(first_node),
+        leaf=_small(first_leaf),
+        plane=_small(plane),
+        left=_small(left),
+        right=_small(right),
+        bounds=_small(bounds),
+        members=_small(members),
+        value=value,
+    )
 
 
 def _ordered(left: list[int], right: list[int]) -> tuple[list[int], list[int], tuple[list[int], list[int]]]:

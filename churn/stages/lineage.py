@@ -109,7 +109,8 @@ def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, feat
                 _link(doors, partition, content, into=Lake(root))
             made = _at(doors, root, features)
             features_stage.publish(made, day, in_lake(made))
-            score_stage.publish(_at(doors, root, scores), model, day)
+            engine = scores.facts.get("engine", "lightgbm").partition(":")[0]
+            score_stage.publish(_at(doors, root, scores), model, day, engine=engine)
             contents = {kind: made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions")}
         finally:
             shutil.rmtree(root, ignore_errors=True)

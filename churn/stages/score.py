@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.champion import Champion, champion_of, require_champion, scored_by
@@ -19,7 +21,9 @@ from churn.settings import STALE, ScoreStage, Settings
 from churn.stores.lake import Manifest
 
 if TYPE_CHECKING:
+    from churn.scoring.engine import Engine
     from churn.stores.lake import Staging
+    from churn.training.bundle import Bundle
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +36,8 @@ def run(settings: Settings) -> Outcome:
         return no_night(settings, found)
     dates = found.dates
     champions = _champions(doors, dates)
-    built = [day for day in dates if publish(doors, champions[day], day)]
+    engine = settings.stage_as(ScoreStage).engine
+    built = [day for day in dates if publish(doors, champions[day], day, engine=engine)]
     last = doors.lake.manifest(doors.partition("predictions", dates[-1]))
     outcome = Outcome(
         headline=f"score {settings.dataset.name}: {dates_done('scored', done=len(built), total=len(dates))}",
@@ -61,8 +66,11 @@ def _segments(manifest: Manifest | None) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
-def publish(doors: Doors, champion: Champion, day: date) -> bool:
-    """Scores one night; returns False where it was there already, made from the same inputs."""
+def publish(doors: Doors, champion: Champion, day: date, *, engine: str) -> bool:
+    """Scores one night; returns False where it was there already, made from the same inputs.
+
+    `engine`, numba or lightgbm, is no input: the scores are the same.
+    """
     partition, features = doors.partition("predictions", day), doors.partition("features", day)
     manifest = doors.lake.open(features, made_by=doors.command("features", day))
     inputs = {
@@ -76,7 +84,7 @@ def publish(doors: Doors, champion: Champion, day: date) -> bool:
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        _write(doors, champion, day, staging=staging)
+        _write(doors, champion, day, staging=staging, engine=engine)
         doors.lake.require_unchanged(features, manifest)
         _tell_moves(doors, champion, day, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
@@ -97,12 +105,13 @@ def _tell_moves(doors: Doors, champion: Champion, day: date, *, staging: Staging
     log.warning("%s: replaces scores of %s: %s", partition, versions, found)
 
 
-def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:
+def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, engine: str) -> None:
     from churn.scoring.predictor import Predictor
     from churn.stores.parquet import ParquetWriter, read_chunks
 
     resources = doors.settings.resources
-    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads)
+    walk, name = _engine(doors, champion.bundle) if engine == "numba" else (None, engine)
+    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, engine=walk)
     segments = dict.fromkeys((name for name, _ in champion.bundle.segments), 0)
     unseen: dict[str, int] = {}
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
@@ -114,7 +123,29 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> 
             _add(segments, dict(scored["segment"].value_counts().iter_rows()))
             _add(unseen, predictor.unseen(chunk))
     staging.rows["scores.parquet"] = writer.rows
-    staging.facts |= {"segments": segments, "unseen_levels": unseen, "model_version": champion.version}
+    staging.facts |= {"segments": segments, "unseen_levels": unseen, "model_version": champion.version, "engine": name}
+
+
+def _engine(doors: Doors, bundle: Bundle) -> tuple[Engine | None, str]:
+    """Returns our engine for a model, None where it cannot walk the trees; and who walks them, and why."""
+    from churn.scoring.forest import engine_of
+
+    name = engine_of(bundle.model_text)
+    if name != "numba":
+        log.warning("our engine cannot walk the champion, and its scores take many times as long: %s", name)
+        return None, name
+    return _ready(bundle.model_text, doors.settings.root / ".cache" / "numba"), name
+
+
+@lru_cache(maxsize=1)
+def _ready(text: str, folder: Path) -> Engine:
+    """Returns the engine, which the nights of a run share, and says where it had to be compiled."""
+    from churn.scoring.engine import Engine
+
+    engine = Engine(text, folder=folder)
+    if engine.is_new:
+        log.info("the engine was compiled for this machine, which takes seconds once; its code is kept in %s", folder)
+    return engine
 
 
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
