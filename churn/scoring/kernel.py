@@ -19,7 +19,7 @@ from numba import njit
 
 from churn.scoring.forest import MAX_LEAVES, MISSING_NONE, MISSING_ZERO
 from churn.scoring.planes import DIGITS, Categories, Layout, Numbers, Trees
-from churn.scoring.vectors import WORDS, send, spell, unite
+from churn.scoring.vectors import WORDS, pile, send, spell, unite
 from churn.training.encoding import Floats
 
 ROWS = 64 * WORDS
@@ -43,9 +43,10 @@ class Buffers(NamedTuple):
 
     @classmethod
     def of(cls, layout: Layout) -> Buffers:
-        """Returns buffers for a layout; `asked` is 0 wherever no column is being asked."""
+        """Returns buffers for a layout: all rows come to the first place, and nothing is asked before a column is."""
         counts = (layout.planes, layout.codes, 2 * MAX_LEAVES, DIGITS)
         answers, asked, reach, digits = (np.zeros(count * WORDS, dtype=np.uint64) for count in counts)
+        reach[:WORDS] = ~np.uint64(0)
         leaf = np.zeros(TOGETHER * ROWS, dtype=np.uint8)
         return cls(answers, asked, reach, digits, leaf, np.zeros(ROWS), np.zeros(ROWS, dtype=np.int64))
 
@@ -56,15 +57,13 @@ _READY: list[Callable[..., None]] = []
 def prepare(layout: Layout, *, folder: Path) -> bool:
     """Makes `ready` ready, once a process, whatever `layout`; returns whether it had to be compiled, in seconds.
 
-    The code is kept in `folder` (in `NUMBA_CACHE_DIR`, where that is set) by processor, version of Numba and this
-    source; processes may do so at once. Where neither can be written it is compiled in every process.
+    The code is kept in `folder` (in `NUMBA_CACHE_DIR`, where that is set) by processor, version of Numba and source;
+    processes may do so at once. Where the folder cannot be written, Numba looks for a place of its own.
     """
     if _READY:
         return False
     given = numba.config.CACHE_DIR
-    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-    name = f"churn-{numba.__version__}-{binding.get_host_cpu_name()}-{source}"
-    numba.config.CACHE_DIR = str(Path(given or folder) / name)
+    numba.config.CACHE_DIR = str(Path(given or folder) / _version())
     try:
         compiled = njit(nogil=True, cache=True)(walk)
     finally:
@@ -73,6 +72,12 @@ def prepare(layout: Layout, *, folder: Path) -> bool:
     compiled(none.reshape(1, 0), 0, 0, layout.numbers, layout.categories, layout.trees, Buffers.of(layout), none)
     _READY.append(compiled)
     return not compiled.stats.cache_hits
+
+
+def _version() -> str:
+    # Numba itself looks at the file of the function alone, and not at what that calls
+    sources = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return f"churn-{numba.__version__}-{binding.get_host_cpu_name()}-{hashlib.sha256(sources).hexdigest()[:16]}"
 
 
 def ready() -> Callable[..., None]:
@@ -111,7 +116,7 @@ def _code_numbers(columns: Floats, start: int, stop: int, place: int, numbers: N
     """Writes by row how many thresholds its number exceeds; one more than all where it is missing."""
     feature, steps = numbers.feature[place], numbers.steps[place]
     number, code, thresholds = buffers.number, buffers.code, numbers.thresholds
-    for row in range(ROWS):
+    for row in range(len(buffers.code)):
         code[row] = 0
     for row in range(stop - start):
         found = columns[feature, start + row]
@@ -120,7 +125,7 @@ def _code_numbers(columns: Floats, start: int, stop: int, place: int, numbers: N
     for _ in range(steps):
         half >>= 1
         middle = numbers.first[place] + half - 1
-        for row in range(ROWS):
+        for row in range(len(buffers.code)):
             low = code[row]
             code[row] = low + half if thresholds[middle + low] < number[row] else low
     if numbers.missing[place] != MISSING_NONE:
@@ -141,7 +146,7 @@ def _code_missing(columns: Floats, start: int, stop: int, place: int, numbers: N
 def _code_levels(columns: Floats, start: int, stop: int, place: int, categories: Categories, buffers: Buffers) -> None:
     """Writes by row the code of its level; what is no level, or one that no node asks for, has the last."""
     feature, limit, first = categories.feature[place], categories.limit[place], categories.table_first[place]
-    for row in range(ROWS):
+    for row in range(len(buffers.code)):
         buffers.code[row] = categories.size[place]
     for row in range(stop - start):
         level = columns[feature, start + row]
@@ -152,25 +157,26 @@ def _code_levels(columns: Floats, start: int, stop: int, place: int, categories:
 @njit
 def _scatter(buffers: Buffers) -> None:
     """Sets the bit of each row in the plane of its code."""
-    for word in range(WORDS):
-        for bit in range(64):
-            buffers.asked[buffers.code[64 * word + bit] * WORDS + word] |= np.uint64(1) << np.uint64(bit)
+    code, asked, one = buffers.code, buffers.asked, np.uint64(1)
+    for row in range(len(code)):
+        asked[code[row] * WORDS + (row >> 6)] |= one << np.uint64(row & 63)
 
 
 @njit
 def _answer_numbers(place: int, numbers: Numbers, buffers: Buffers) -> None:
     """Answers `number <= threshold` for all thresholds of a column, from the lowest, and clears what was asked."""
-    count, right, left = numbers.size[place], numbers.right[place], numbers.left[place]
-    asked, answers = buffers.asked, buffers.answers
-    for word in range(WORDS):
-        some, missing = np.uint64(0), asked[(count + 1) * WORDS + word]
-        for code in range(count + 2):
-            some |= asked[code * WORDS + word]
-            asked[code * WORDS + word] = 0
-            if right >= 0 and code < count:
-                answers[(right + code) * WORDS + word] = some
-            if left >= 0 and code < count:
-                answers[(left + code) * WORDS + word] = some | missing
+    size, right, left = numbers.size[place], numbers.right[place], numbers.left[place]
+    if right >= 0:
+        pile(buffers.asked, size, size + 2, buffers.answers, right)
+    if left >= 0:
+        pile(buffers.asked, size, size + 1, buffers.answers, left)
+    _clear(size + 2, buffers.asked)
+
+
+@njit
+def _clear(planes: int, asked: npt.NDArray[np.uint64]) -> None:
+    for word in range(planes * WORDS):
+        asked[word] = 0
 
 
 @njit
@@ -179,15 +185,14 @@ def _answer_levels(place: int, categories: Categories, buffers: Buffers) -> None
     first, asked, answers = categories.member_first, buffers.asked, buffers.answers
     for each in range(categories.set_first[place], categories.set_first[place + 1]):
         unite(asked, categories.members, first[each], first[each + 1], answers, categories.plane[each])
-    for word in range((categories.size[place] + 1) * WORDS):
-        asked[word] = 0
+    _clear(categories.size[place] + 1, asked)
 
 
 @njit
 def _walk_trees(trees: Trees, buffers: Buffers) -> None:
     """Adds up the leaves of all trees for the rows at hand."""
     count = len(trees.node) - 1
-    for row in range(ROWS):
+    for row in range(len(buffers.code)):
         buffers.number[row] = 0.0
     for first in range(0, count, TOGETHER):
         last = min(first + TOGETHER, count)
@@ -204,21 +209,19 @@ def _walk_trees(trees: Trees, buffers: Buffers) -> None:
 def _find_leaves(tree: int, trees: Trees, buffers: Buffers, at: int) -> None:
     """Writes by row the number of its leaf, counted from left to right, from `at` on."""
     first, last, bound = trees.node[tree], trees.node[tree + 1], tree * (DIGITS + 1)
-    for word in range(WORDS):
-        buffers.reach[word] = ~np.uint64(0)
     send(buffers.reach, buffers.answers, trees.plane, trees.left, trees.right, first, last)
     count = 0
     while last - first >> count:
         begin, end = trees.bounds[bound + count], trees.bounds[bound + count + 1]
         unite(buffers.reach, trees.members, begin, end, buffers.digits, count)
         count += 1
-    for word in range(WORDS):
+    for word in range(len(buffers.code) >> 6):
         spell(buffers.digits, count, word, buffers.leaf, at + 64 * word)
 
 
 @njit
 def _add_one(tree: int, trees: Trees, buffers: Buffers, at: int) -> None:
-    for row in range(ROWS):
+    for row in range(len(buffers.code)):
         buffers.number[row] += trees.value[trees.leaf[tree] + buffers.leaf[at + row]]
 
 
@@ -228,7 +231,7 @@ def _add_eight(tree: int, trees: Trees, buffers: Buffers) -> None:
     first, value, leaf = trees.leaf, trees.value, buffers.leaf
     a, b, c, d = first[tree], first[tree + 1], first[tree + 2], first[tree + 3]
     e, f, g, h = first[tree + 4], first[tree + 5], first[tree + 6], first[tree + 7]
-    for row in range(ROWS):
+    for row in range(len(buffers.code)):
         total = buffers.number[row] + value[a + leaf[row]]
         total += value[b + leaf[ROWS + row]]
         total += value[c + leaf[2 * ROWS + row]]

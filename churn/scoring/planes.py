@@ -78,7 +78,7 @@ class Trees(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """All that a walk needs; `planes` is how many questions there are, `codes` the most that one column has."""
+    """All that a walk needs; `planes` is how many questions there are, `codes` more than one column has."""
 
     numbers: Numbers
     categories: Categories
@@ -98,7 +98,7 @@ def lay_out(forest: Forest) -> Layout:
         categories=categories,
         trees=_trees(forest, plane),
         planes=planes,
-        codes=int(max([*numbers.size, *categories.size, 0])) + 2,
+        codes=int(max([*numbers.size, *categories.size, 0])) + 3,
         features=forest.features,
     )
 

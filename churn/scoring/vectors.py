@@ -1,6 +1,6 @@
 """What do the steps look like that work on bits of many rows at once?
 
-Three steps of `kernel.py` that no compiler finds in a loop by itself, spelled for Numba in LLVM's own language. Vectors
+Four steps of `kernel.py` that no compiler finds in a loop by itself, spelled for Numba in LLVM's own language. Vectors
 there have any length, and each processor is given the instructions that it has. `planes.py` vouches for the places.
 """
 
@@ -54,6 +54,22 @@ def send(_: Any, reach: Any, answers: Any, plane: Any, left: Any, right: Any, fi
         return context.get_dummy_value()
 
     return types.void(reach, answers, plane, left, right, types.intp, types.intp), code
+
+
+@intrinsic
+def pile(_: Any, planes: Any, count: Any, start: Any, into: Any, first: Any) -> Any:
+    """Writes from `first` on, as planes, the rows of plane `start` or of any of the first 1, 2, … `count` planes."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        planes, count, start, into, first = _arrays(context, builder, signature, arguments)
+        some = cgutils.alloca_once_value(builder, builder.load(_plane(builder, planes, start), align=8))
+        with cgutils.for_range(builder, count) as loop:
+            found = builder.load(_plane(builder, planes, loop.index), align=8)
+            builder.store(builder.or_(builder.load(some), found), some)
+            builder.store(builder.load(some), _plane(builder, into, builder.add(first, loop.index)), align=8)
+        return context.get_dummy_value()
+
+    return types.void(planes, types.intp, types.intp, into, types.intp), code
 
 
 @intrinsic
