@@ -22,6 +22,7 @@ from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
 from churn.promotion.metrics import Estimate, auc, average_precision, brier, log_loss
 from churn.promotion.regression import mae, r2, rmse
+from churn.scoring.forest import engine_of
 from churn.settings.stages import TrainStage
 from churn.stores.partition import fingerprint
 from churn.stores.remembered import made_once
@@ -140,7 +141,7 @@ def bundle_of(doors: Doors, made: Made) -> Bundle:
         segments=dataset.segments,
         dictionary=tuple(DictionaryEntry.of(feature) for feature in dataset.features),
         metrics=_metrics(made, task=dataset.task),
-        lineage=made.lineage,
+        lineage=made.lineage | {"engine": engine_of(made.learned.text)},
         reference=_reference(doors, made.parts.test, made.scores),
     )
 

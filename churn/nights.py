@@ -20,7 +20,7 @@ from churn.reports.outcome import Outcome
 from churn.settings import AUTO, STALE, Settings
 
 FEATURE_CODE = ("features/feature.py", "features/table.py", "features/contract.py", "stages/features.py")
-SCORE_CODE = ("training", "scoring", "stages/score.py")
+SCORE_CODE = ("training", "scoring", "night.py")
 KINDS = ("features", "predictions", "drift")
 log = logging.getLogger(__name__)
 

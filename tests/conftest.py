@@ -14,6 +14,8 @@ from tests.mlflow_server import MlflowServer, running_mlflow
 
 # Before LightGBM is loaded: threads that spin while they wait make two test processes on two cores many times as slow.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before Numba is: the engine is compiled once, and not once a root.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".numba_cache"))
 
 
 @pytest.fixture(scope="session")

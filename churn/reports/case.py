@@ -208,7 +208,7 @@ def _fairness(groups: tuple[GroupRates, ...], *, share: float) -> Section:
         "On the list (share)",
         "Positives on the list (share)",
         "Mean score",
-        "Base rate",
+        "Mean label",
         "Customers (n)",
         "Rows (n)",
     )
@@ -222,7 +222,7 @@ def _fairness(groups: tuple[GroupRates, ...], *, share: float) -> Section:
 
 
 def _group(group: GroupRates) -> tuple[str, ...]:
-    rates = (group.selected, group.true_positive_rate, group.mean_score, group.base_rate)
+    rates = (group.selected, group.true_positive_rate, group.mean_score, group.mean_label)
     return group.attribute, group.name, *map(_number, rates), f"{group.customers:,}", f"{group.n:,}"
 
 

@@ -15,14 +15,18 @@ import polars as pl
 from churn.errors import DataError
 from churn.scoring.segments import name_segments, percentiles
 from churn.training.bundle import Bundle
+from churn.training.scorer import Engine
 
 
 class Predictor:
-    """A bundle, loaded and ready: `model_version` is the registry's number that every row will carry."""
+    """A bundle, loaded and ready: `model_version` is the registry's number that every row will carry.
 
-    def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int) -> None:
+    `engine` walks the trees of the bundle's model; where there is none LightGBM does, and the scores are the same.
+    """
+
+    def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int, engine: Engine | None = None) -> None:
         self._bundle, self._version = bundle, model_version
-        self._scorer = bundle.scorer(num_threads=num_threads)
+        self._scorer = bundle.scorer(num_threads=num_threads, engine=engine)
         self._without_null = self._scorer.trees.without_null
 
     @property

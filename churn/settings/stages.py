@@ -96,10 +96,11 @@ class HistoryStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreStage:
-    """Settings of `stage=score`: today's champion, that of each night, or the version that scored it before."""
+    """Settings of `stage=score`: today's champion, that of each night or that which scored it before; the engine."""
 
     name: Literal["score"]
     model: Literal["current", "as_of", "same"]
+    engine: Literal["numba", "lightgbm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

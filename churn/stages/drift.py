@@ -122,11 +122,11 @@ def _judge(doors: Doors, champion: Champion, day: date) -> tuple[DriftVerdict, i
 
 
 def _scored_chunks(doors: Doors, champion: Champion, day: date) -> Iterator[pl.DataFrame]:
-    from churn.stores.parquet import read_chunks
+    from churn.stores.parquet import read_chunks, rows_at_a_time
 
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
     scores = doors.lake.path(doors.partition("predictions", day)) / "scores.parquet"
-    rows = doors.settings.resources.chunk_rows
+    rows = rows_at_a_time(features, most=doors.settings.resources.chunk_rows)
     for chunk, scored in zip(read_chunks(features, rows=rows), read_chunks(scores, rows=rows), strict=True):
         if not chunk[champion.bundle.key].equals(scored[champion.bundle.key]):
             action = f"run: {doors.command('score', day)}"

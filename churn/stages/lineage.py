@@ -11,13 +11,13 @@ from pathlib import Path
 from churn.champion import Champion, version_of
 from churn.doors import Doors
 from churn.errors import ChurnError, DataError, ExitCode
+from churn.night import publish as publish_scores
 from churn.nights import FEATURE_CODE, SCORE_CODE
 from churn.raw_days import forgotten, in_lake
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.stages import LineageStage
 from churn.stages import features as features_stage
-from churn.stages import score as score_stage
 from churn.stores.lake import VERSIONS, Lake
 from churn.stores.partition import Manifest, Partition, read_manifest, unlike
 from churn.training.split import Part
@@ -160,7 +160,8 @@ def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, feat
                 _link(doors, partition, content, into=Lake(root))
             made = _at(doors, root, features)
             features_stage.publish(made, day, in_lake(made))
-            score_stage.publish(_at(doors, root, scores), model, day)
+            engine = scores.facts.get("engine", "lightgbm").partition(":")[0]
+            publish_scores(_at(doors, root, scores), model, day, engine=engine)
             contents = {kind: made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions")}
         finally:
             shutil.rmtree(root, ignore_errors=True)

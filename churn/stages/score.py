@@ -9,22 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING
 
 from churn.champion import Champion, champion_of, champion_tonight, scored_by
 from churn.deliveries import Courier
 from churn.doors import Doors
 from churn.errors import ChurnError
-from churn.nights import SCORE_CODE, nights, no_night
+from churn.night import publish
+from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import STALE, Settings
 from churn.settings.stages import ScoreStage
 from churn.shadow import KIND as SHADOW
 from churn.shadow import find_shadow
-from churn.stores.partition import Manifest, Partition
-
-if TYPE_CHECKING:
-    from churn.stores.lake import Staging
+from churn.stores.partition import Manifest
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +37,9 @@ def run(settings: Settings) -> Outcome:
         return no_night(settings, found)
     dates = found.dates
     champions = _champions(doors, dates)
-    built, courier = 0, Courier(doors)
+    built, courier, engine = 0, Courier(doors), settings.stage_as(ScoreStage).engine
     for day in dates:
-        built += publish(doors, champions[day], day)
+        built += publish(doors, champions[day], day, engine=engine)
         courier.bring(day)
     if champions[dates[-1]].confirmed:
         _score_in_shadow(doors, dates)
@@ -85,72 +82,6 @@ def _score_in_shadow(doors: Doors, dates: Sequence[date]) -> None:
         return
     for day in dates:
         try:
-            publish(doors, challenger, day, kind=SHADOW)
+            publish(doors, challenger, day, engine=doors.settings.stage_as(ScoreStage).engine, kind=SHADOW)
         except ChurnError as error:  # the night's own scores are published
             log.warning("%s is not scored in the shadow: %s", day, error)
-
-
-def publish(doors: Doors, champion: Champion, day: date, *, kind: str = "predictions") -> bool:
-    """Scores one night; returns False where it was there already, made from the same inputs."""
-    partition, features = doors.partition(kind, day), doors.partition("features", day)
-    manifest = doors.lake.open(features, made_by=doors.command("features", day))
-    inputs = {
-        "features": manifest.content,
-        "model_version": str(champion.version),
-        "bundle": champion.bundle.fingerprint,
-        "code": doors.code(*SCORE_CODE),
-        "chunk_rows": str(doors.settings.resources.chunk_rows),
-    }
-    if doors.lake.is_current(partition, inputs):
-        log.info("%s: already there for the same inputs, nothing to do", partition)
-        return False
-    with doors.lake.publish(partition, inputs=inputs) as staging:
-        _write(doors, champion, day, staging=staging)
-        doors.lake.require_unchanged(features, manifest)
-        _tell_moves(doors, champion, partition, staging=staging)
-    log.info("%s: %s rows by version %d", partition, f"{staging.rows['scores.parquet']:,}", champion.version)
-    return True
-
-
-def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, staging: Staging) -> None:
-    old = doors.lake.manifest(partition)
-    if old is None or not doors.lake.holds(doors.lake.path(partition), old):
-        return
-    from churn.stores.moves import moves
-
-    bundle = champion.bundle
-    files = {"before": doors.lake.path(partition) / "scores.parquet", "after": staging.path / "scores.parquet"}
-    found = moves(doors.bench, **files, key=bundle.key, score=bundle.score_name)
-    versions = f"version {old.facts['model_version']} by version {champion.version}"
-    log.warning("%s: replaces scores of %s: %s", partition, versions, found)
-
-
-def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging) -> None:
-    from churn.scoring.predictor import Predictor
-    from churn.stores.parquet import ParquetWriter, read_chunks
-
-    resources = doors.settings.resources
-    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads)
-    segments = dict.fromkeys((name for name, _ in champion.bundle.segments), 0)
-    unseen: dict[str, int] = {}
-    nulls: dict[str, int] = {}
-    features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
-    with ParquetWriter(staging.path / "scores.parquet", predictor.schema) as writer:
-        for chunk in read_chunks(features, rows=resources.chunk_rows):
-            scored = predictor.predict(chunk, day=day)
-            predictor.check(scored)
-            writer.write(scored)
-            _add(segments, dict(scored["segment"].value_counts().iter_rows()))
-            _add(unseen, predictor.unseen(chunk))
-            _add(nulls, predictor.nulls_read_as_zero(chunk))
-    staging.rows["scores.parquet"] = writer.rows
-    found = {name: count for name, count in nulls.items() if count}
-    for name, count in found.items():
-        log.warning("%s: %s nulls, and training saw none: the model reads them as 0", name, f"{count:,}")
-    staging.facts |= {"segments": segments, "unseen_levels": unseen, "nulls_read_as_zero": found}
-    staging.facts |= {"model_version": champion.version, "champion_confirmed": champion.confirmed}
-
-
-def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
-    for name, count in counts.items():
-        totals[name] = totals.get(name, 0) + count

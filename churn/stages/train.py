@@ -80,6 +80,10 @@ def _train(doors: Doors, split: Split) -> Outcome:
     for warning in warnings:
         log.warning(warning)
     bundle = bundle_of(doors, made)
+    if bundle.lineage["engine"] != "numba":
+        log.warning(
+            "our engine cannot walk this model, and scores will take many times as long: %s", bundle.lineage["engine"]
+        )
     figures = _shown(doors, made, bundle, warnings=warnings)
     page = candidate_page(doors, made, title=f"Training of {settings.dataset.model_name}, {doors.day}", figures=figures)
     judged = judged_on(made)

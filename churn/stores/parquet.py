@@ -19,6 +19,9 @@ import pyarrow.parquet as pq
 
 from churn.errors import DataError
 
+_MOST_BYTES = 64 * 2**20
+_BUFFER_BYTES = 2**20  # of each column at a time, so that a row group of any size is streamed
+
 
 class ParquetWriter:
     """Writes chunks of one schema as the row groups of one file; `rows` counts what was written."""
@@ -54,9 +57,20 @@ def read_chunks(path: Path, *, rows: int) -> Iterator[pl.DataFrame]:
     Raises:
         DataError: the file is not parquet, or is cut short.
     """
-    with _parquet_errors(path), pq.ParquetFile(path) as file:
+    with _parquet_errors(path), pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
         for batch in file.iter_batches(batch_size=rows, use_threads=False):
             yield pl.DataFrame(pa.table(batch))
+
+
+def rows_at_a_time(path: Path, *, most: int) -> int:
+    """Returns how many rows of a file to take at a time: `most`, or as many as 64 MiB of numbers hold.
+
+    Raises:
+        DataError: the file is not parquet, or is cut short.
+    """
+    with _parquet_errors(path):
+        columns = len(pq.read_schema(path))
+    return max(1, min(most, _MOST_BYTES // (8 * max(columns, 1))))
 
 
 def read_table(path: Path) -> pl.DataFrame:

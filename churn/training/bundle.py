@@ -21,7 +21,7 @@ from churn.training.calibration import Calibrator, calibrator_from_json
 from churn.training.encoding import Encoding, Floats
 from churn.training.fit import Trees
 from churn.training.model import Task
-from churn.training.scorer import Scorer
+from churn.training.scorer import Engine, Scorer
 
 FORMAT = 2
 MODEL, FIELDS, REFERENCE, CHECKSUMS = "model.txt", "bundle.json", "reference.parquet", "checksums.json"
@@ -122,14 +122,16 @@ class Bundle:
         declared = {entry.name: entry for entry in self.dictionary}
         return {name: _middle(declared[name]) for name in self.encoding.features}
 
-    def scorer(self, *, num_threads: int) -> Scorer:
-        """Returns the model, loaded and ready to score.
+    def scorer(self, *, num_threads: int, engine: Engine | None = None) -> Scorer:
+        """Returns the model, loaded and ready to score; `engine` is one for its text, if any.
 
         Raises:
             DataError: the model's text is damaged, or reads other columns than the encoding builds.
         """
         trees = Trees.load(self.model_text)
-        return Scorer(encoding=self.encoding, trees=trees, calibrator=self.calibrator, num_threads=num_threads)
+        return Scorer(
+            encoding=self.encoding, trees=trees, calibrator=self.calibrator, num_threads=num_threads, engine=engine
+        )
 
     def _fields(self) -> dict[str, Any]:
         return {

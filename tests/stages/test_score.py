@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -81,6 +82,34 @@ def test_chunks_and_threads_make_no_difference_to_a_score(lake: Path) -> None:
         done(*SCORE, *overrides, root=lake)
         tables.append(pl.read_parquet(lake / FILE))
     assert tables[0].equals(tables[1])
+
+
+def test_both_engines_give_the_same_bytes_and_the_manifest_names_the_one(lake: Path) -> None:
+    found = {}
+    for engine in ("numba", "lightgbm"):
+        done(*SCORE, f"stage.engine={engine}", root=lake)
+        found[engine] = (published(lake, "predictions")[FILE], facts(lake)["engine"])
+        shutil.rmtree(lake / "predictions")
+    assert found["numba"][0] == found["lightgbm"][0]
+    assert {engine: name for engine, (_, name) in found.items()} == {"numba": "numba", "lightgbm": "lightgbm"}
+
+
+def test_lightgbm_scores_what_the_engine_cannot_walk_and_says_so(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done(*SCORE, root=lake)
+    before = published(lake, "predictions")[FILE]
+    shutil.rmtree(lake / "predictions")
+    monkeypatch.setattr("churn.scoring.forest.MAX_LEAVES", 3)
+    ran = done(*SCORE, root=lake)
+    assert "more than 3" in ran.err
+    assert facts(lake)["engine"].startswith("lightgbm: a tree has ")
+    assert published(lake, "predictions")[FILE] == before
+
+
+def facts(root: Path) -> dict[str, Any]:
+    partition = Partition(kind="predictions", dataset="subscription", day=date.fromisoformat(NIGHT))
+    manifest = Lake(root).manifest(partition)
+    assert manifest is not None
+    return manifest.facts
 
 
 def test_without_a_champion_nothing_is_scored(raw: Path, tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""How does a night get its scores?
+
+Chunks of the features partition stream through a model into one parquet file, published whole or not at all. While one
+chunk is scored the next is read and the last is written; every row carries the version that scored it.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from churn.champion import Champion
+from churn.doors import Doors
+from churn.nights import SCORE_CODE
+from churn.stores.partition import Partition
+
+if TYPE_CHECKING:
+    from churn.scoring.engine import Engine
+    from churn.stores.lake import Staging
+    from churn.training.bundle import Bundle
+
+SCORES = "scores.parquet"
+log = logging.getLogger(__name__)
+
+
+def publish(doors: Doors, champion: Champion, day: date, *, engine: str, kind: str = "predictions") -> bool:
+    """Scores one night; returns False where it was there already, made from the same inputs.
+
+    `engine`, numba or lightgbm, is no input: the scores are the same.
+    """
+    partition, features = doors.partition(kind, day), doors.partition("features", day)
+    manifest = doors.lake.open(features, made_by=doors.command("features", day))
+    inputs = {
+        "features": manifest.content,
+        "model_version": str(champion.version),
+        "bundle": champion.bundle.fingerprint,
+        "code": doors.code(*SCORE_CODE),
+        "chunk_rows": str(doors.settings.resources.chunk_rows),
+    }
+    if doors.lake.is_current(partition, inputs):
+        log.info("%s: already there for the same inputs, nothing to do", partition)
+        return False
+    with doors.lake.publish(partition, inputs=inputs) as staging:
+        _write(doors, champion, day, staging=staging, engine=engine)
+        doors.lake.require_unchanged(features, manifest)
+        _tell_moves(doors, champion, partition, staging=staging)
+    log.info("%s: %s rows by version %d", partition, f"{staging.rows[SCORES]:,}", champion.version)
+    return True
+
+
+def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, staging: Staging) -> None:
+    old = doors.lake.manifest(partition)
+    if old is None or not doors.lake.holds(doors.lake.path(partition), old):
+        return
+    from churn.stores.moves import moves
+
+    bundle = champion.bundle
+    files = {"before": doors.lake.path(partition) / SCORES, "after": staging.path / SCORES}
+    found = moves(doors.bench, **files, key=bundle.key, score=bundle.score_name)
+    versions = f"version {old.facts['model_version']} by version {champion.version}"
+    log.warning("%s: replaces scores of %s: %s", partition, versions, found)
+
+
+def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, engine: str) -> None:
+    from churn.scoring.predictor import Predictor
+    from churn.scoring.tally import Tally
+    from churn.stores.overlap import ahead, behind
+    from churn.stores.parquet import ParquetWriter, read_chunks, rows_at_a_time
+
+    resources = doors.settings.resources
+    walk, name = _engine(doors, champion.bundle) if engine == "numba" else (None, engine)
+    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, engine=walk)
+    features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
+    rows, tally = rows_at_a_time(features, most=resources.chunk_rows), Tally()
+    with ParquetWriter(staging.path / SCORES, predictor.schema) as writer, behind(writer.write) as write:
+        for chunk in ahead(read_chunks(features, rows=rows)):
+            scored = predictor.predict(chunk, day=day)
+            predictor.check(scored)
+            write(scored)
+            tally.add(scored, unseen=predictor.unseen(chunk), nulls=predictor.nulls_read_as_zero(chunk))
+    staging.rows[SCORES] = writer.rows
+    for column, count in tally.nulls.items():
+        log.warning("%s: %s nulls, and training saw none: the model reads them as 0", column, f"{count:,}")
+    staging.facts |= {
+        "segments": {segment: tally.segments[segment] for segment, _ in champion.bundle.segments},
+        "unseen_levels": dict(tally.unseen),
+        "nulls_read_as_zero": dict(tally.nulls),
+        "model_version": champion.version,
+        "champion_confirmed": champion.confirmed,
+        "engine": name,
+    }
+
+
+def _engine(doors: Doors, bundle: Bundle) -> tuple[Engine | None, str]:
+    """Returns our engine for a model, None where it cannot walk the trees; and who walks them, and why."""
+    from churn.scoring.forest import engine_of
+
+    name = engine_of(bundle.model_text)
+    if name != "numba":
+        log.warning("our engine cannot walk the champion, and its scores take many times as long: %s", name)
+        return None, name
+    return _ready(bundle.model_text, doors.settings.root / ".cache" / "numba"), name
+
+
+@lru_cache(maxsize=1)
+def _ready(text: str, folder: Path) -> Engine:
+    """Returns the engine, which the nights of a run share, and says where it had to be compiled."""
+    from churn.scoring.engine import Engine
+
+    engine = Engine(text, folder=folder)
+    if engine.is_new:
+        log.info("the engine was compiled for this machine, which takes seconds once; its code is kept in %s", folder)
+    return engine
