@@ -66,12 +66,13 @@ def groups(evidence: Evidence, *, among: Booleans | None = None) -> list[Group]:
     if frame.height != evidence.n:
         found = f"{frame.height:,} rows for {evidence.n:,} labels"
         raise DataError(where="protected attributes", found=found, action="give one value a row")
-    counted, found_groups = np.ones(evidence.n, dtype=np.bool_) if among is None else among, []
+    counted, owners = np.ones(evidence.n, dtype=np.bool_) if among is None else among, evidence.owners
+    found_groups = []
     for attribute in frame.columns:
         names = frame[attribute].cast(str).fill_null("missing").to_numpy()
         for name in np.unique(names):
             rows = (names == name) & counted
-            customers = int(np.unique(evidence.owners[rows]).size)
+            customers = int(np.unique(owners[rows]).size)
             found_groups.append(Group(attribute=attribute, name=str(name), rows=rows, customers=customers))
     return found_groups
 
