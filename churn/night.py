@@ -112,5 +112,5 @@ def _ready(text: str, folder: Path) -> Engine:
 
     engine = Engine(text, folder=folder)
     if engine.is_new:
-        log.info("the engine was compiled for this machine, which takes seconds once; its code is kept in %s", folder)
+        log.info("the engine was compiled for this machine, which takes seconds once; later runs read its code")
     return engine

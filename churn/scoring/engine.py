@@ -46,8 +46,7 @@ class Engine:
         columns = np.require(matrix.T, dtype=np.float64, requirements=["C", "W"])
         scores = np.empty(len(matrix))
         with ThreadPoolExecutor(num_threads) as threads:
-            for _ in threads.map(lambda piece: self._score(columns, piece, scores=scores), _pieces(len(matrix))):
-                pass
+            list(threads.map(lambda piece: self._score(columns, piece, scores=scores), _pieces(len(matrix))))
         return scores
 
     def _score(self, columns: Floats, piece: tuple[int, int], *, scores: Floats) -> None:

@@ -79,7 +79,11 @@ class Forest:
 
 
 def engine_of(text: str) -> str:
-    """Returns who will walk the trees of a model's text: "numba", or "lightgbm: " and why our engine cannot."""
+    """Returns who will walk the trees of a model's text: "numba", or "lightgbm: " and why our engine cannot.
+
+    >>> engine_of("tree\\nversion=v3\\n")
+    'lightgbm: version is v3, not v4'
+    """
     reason = why_not(text)
     return f"lightgbm: {reason}" if reason else "numba"
 

@@ -76,14 +76,10 @@ def _train(doors: Doors, split: Split) -> Outcome:
         return _with_version(doors, Outcome(headline=headline, trial=trial, version=version), split.test)
     log.info("training on %s rows of %d dates", f"{len(parts.train.labels):,}", len(split.train.dates))
     made = make(doors, parts, lineage)
-    warnings = _warnings(settings, made.scorer.calibrator.kind)
+    bundle = bundle_of(doors, made)
+    warnings = (*_warnings(settings, made.scorer.calibrator.kind), *_slow(bundle.lineage["engine"]))
     for warning in warnings:
         log.warning(warning)
-    bundle = bundle_of(doors, made)
-    if bundle.lineage["engine"] != "numba":
-        log.warning(
-            "our engine cannot walk this model, and scores will take many times as long: %s", bundle.lineage["engine"]
-        )
     figures = _shown(doors, made, bundle, warnings=warnings)
     page = candidate_page(doors, made, title=f"Training of {settings.dataset.model_name}, {doors.day}", figures=figures)
     judged = judged_on(made)
@@ -147,6 +143,12 @@ def _warnings(settings: Settings, calibration: str) -> tuple[str, ...]:
     if calibration == "none":
         return (f"{moved}, and without a calibration they stay there: the published scores are no probabilities",)
     return (f"{moved}, and the calibration ({calibration}) moves them back: what is gained is a ranking, if anything",)
+
+
+def _slow(engine: str) -> tuple[str, ...]:
+    return (
+        () if engine == "numba" else (f"our engine cannot walk its trees, scores take many times as long ({engine})",)
+    )
 
 
 def _candidate(doors: Doors, bundle: Bundle, *, made_from: str, page: str, judged_on: str) -> Candidate:

@@ -47,9 +47,9 @@ def table(random: np.random.Generator, rows: int, levels: int) -> Floats:
     columns.append(np.where(random.random(rows) < 0.7, 0.0, random.normal(size=rows)))
     columns.append(np.where(random.random(rows) < 0.6, np.nan, random.normal(size=rows)))
     columns.append(np.array([0.0, 1e-36, 2e-35, -3e-35, 5e-324, 1.0])[random.integers(0, 6, rows)])
-    columns.append(np.asarray(random.integers(0, 3, rows) - 1, dtype=np.float64))
-    columns.append(random.integers(0, levels, rows).astype(np.float64))
-    columns.append(np.where(random.random(rows) < 0.2, np.nan, random.integers(0, 5, rows)))
+    columns.append(np.array([-1.0, 0.0, 1.0])[random.integers(0, 3, rows)])
+    columns.append(random.integers(0, levels, rows).astype(float))
+    columns.append(np.where(random.random(rows) < 0.2, np.nan, random.integers(0, 5, rows).astype(np.float64)))
     return np.asfortranarray(np.column_stack(columns))
 
 

@@ -43,6 +43,7 @@ def test_a_score_is_the_calibrated_probability_of_the_registered_model(lake: Pat
     registry = Registry(folder=lake / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
     bundle = Bundle.from_files(registry.bundle_files(1))
     raw = Trees.load(bundle.model_text).raw_scores(bundle.encoding.matrix(features), num_threads=1)
+    assert bundle.lineage["engine"] == "numba"
     assert np.array_equal(scores["raw_score"].to_numpy(), raw)
     assert np.array_equal(scores["churn_score"].to_numpy(), bundle.calibrator.scores(raw))
 

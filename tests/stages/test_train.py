@@ -308,6 +308,14 @@ def test_a_weight_of_label_1_beside_a_calibration_is_told(lake: Path) -> None:
     assert "without a calibration they stay there: the published scores are no probabilities" in ran.out
 
 
+def test_a_model_that_the_engine_cannot_walk_is_told(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("churn.scoring.forest.MAX_LEAVES", 3)
+    ran = done(*TRAIN, "model.num_iterations=2", "split.validation_dates=0", "split.folds=0", root=lake)
+    engine = bundle(lake, 2).lineage["engine"]
+    assert engine.startswith("lightgbm: a tree has ")
+    assert f"our engine cannot walk its trees, scores take many times as long ({engine})" in ran.out
+
+
 def test_without_a_validation_all_trees_are_grown(lake: Path) -> None:
     ran = done(*TRAIN, "split.validation_dates=0", "split.folds=0", root=lake)
     metrics = bundle(lake, 2).metrics
