@@ -8,19 +8,13 @@ disk with 150 bytes a raw event to spare, most of it for what DuckDB spills.
 
 from __future__ import annotations
 
-import math
-import os
-import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.cost import line, machine, measure
 from benchmarks.raw_events import FIRST
 
 DAYS = 100
@@ -30,61 +24,27 @@ TOLERANCE = 1e-9
 CHUNK = 200_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What a process took: seconds by the clock and of CPU, MB of memory at its peak."""
-
-    wall: float
-    cpu: float
-    peak_mb: float
-
-    def __sub__(self, other: Cost) -> Cost:
-        """Returns the cost without that of another process; the peak of a part is not known."""
-        return Cost(wall=self.wall - other.wall, cpu=self.cpu - other.cpu, peak_mb=math.nan)
-
-
 def main(customers: int = 1_000_000, events: int = 10_000_000) -> None:
     """Prints one line an engine: seconds, raw events a second, peak memory; and whether their values are equal."""
     with tempfile.TemporaryDirectory(prefix="churn-features-") as folder:
         root, made = Path(folder), Path(folder) / "pandas.parquet"
         raw, day = root / "raw" / "subscription", FIRST + timedelta(days=DAYS)
-        _measure("benchmarks.raw_events", raw, customers, events, DAYS)
+        measure("benchmarks.raw_events", raw, customers, events, DAYS)
         churn = ("churn", "stage=features", f"date={day}", f"root={root}", f"resources.memory={MEMORY}")
-        both = _measure(*churn)
+        both = measure(*churn)
         shutil.rmtree(root / "features")
-        alone = _measure(*churn)
-        print(f"\n{customers:,} customers, {events:,} raw events of {DAYS} days, features at {day}\n{_machine()}")
-        print(f"{'engine':<16} {'wall s':>9} {'CPU s':>9} {'events/s':>12} {'peak MB':>9}")
+        alone = measure(*churn)
+        print(
+            f"\n{customers:,} customers, {events:,} raw events of {DAYS} days, features at {day}\n{machine('duckdb', 'polars', 'pyarrow', 'pandas')}"
+        )
+        print(f"{'engine':<34} {'wall s':>9} {'CPU s':>9} {'events/s':>12} {'peak MB':>9}")
         for engine, cost in {"churn, intake": both - alone, "churn, features": alone, "churn, both": both}.items():
-            print(_line(engine, cost, events=events))
+            print(line(engine, cost, rows=events))
         peak = max(both.peak_mb, alone.peak_mb)
         print(f"peak of churn {'within' if peak <= LIMIT_MB else 'OVER'} {LIMIT_MB:,} MB", flush=True)
-        print(_line("pandas", _measure("benchmarks.features_in_pandas", raw, day, made), events=events))
+        print(line("pandas", measure("benchmarks.features_in_pandas", raw, day, made), rows=events))
         published = root / "features" / "subscription" / f"date={day}" / "features.parquet"
         print(f"{_same(published, made):,} rows, the same in pandas within {TOLERANCE}")
-
-
-def _measure(*command: object) -> Cost:
-    """Runs `python -m command` to its end, what it prints on standard error."""
-    began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", *map(str, command)], stdout=sys.stderr)
-    _, status, used = os.wait4(process.pid, 0)
-    wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command[0]} ended with {process.returncode}")
-    return Cost(wall=wall, cpu=used.ru_utime + used.ru_stime, peak_mb=used.ru_maxrss / 1024)
-
-
-def _machine() -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    versions = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "polars", "pyarrow", "pandas"))
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, Python {platform.python_version()}, {versions}"
-
-
-def _line(engine: str, cost: Cost, *, events: int) -> str:
-    peak = "-" if math.isnan(cost.peak_mb) else f"{cost.peak_mb:,.0f}"
-    return f"{engine:<16} {cost.wall:>9.1f} {cost.cpu:>9.1f} {events / cost.wall:>12,.0f} {peak:>9}"
 
 
 def _same(published: Path, made: Path) -> int:
