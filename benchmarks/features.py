@@ -34,9 +34,8 @@ def main(customers: int = 1_000_000, events: int = 10_000_000) -> None:
         both = measure(*churn)
         shutil.rmtree(root / "features")
         alone = measure(*churn)
-        print(
-            f"\n{customers:,} customers, {events:,} raw events of {DAYS} days, features at {day}\n{machine('duckdb', 'polars', 'pyarrow', 'pandas')}"
-        )
+        print(f"\n{customers:,} customers, {events:,} raw events of {DAYS} days, features at {day}")
+        print(machine("duckdb", "polars", "pyarrow", "pandas"))
         print(f"{'engine':<34} {'wall s':>9} {'CPU s':>9} {'events/s':>12} {'peak MB':>9}")
         for engine, cost in {"churn, intake": both - alone, "churn, features": alone, "churn, both": both}.items():
             print(line(engine, cost, rows=events))

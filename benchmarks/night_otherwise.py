@@ -47,7 +47,13 @@ def _learn(root: Path, night: date) -> None:
     )
     frame = _encoded(bundle, table.to_pandas())
     model.fit(frame.to_numpy(), scores > sorted(scores)[-len(scores) // 10])
-    mlflow.sklearn.save_model(model, str(root / "reference"), pyfunc_predict_fn="predict_proba", pip_requirements=[])
+    mlflow.sklearn.save_model(
+        model,
+        str(root / "reference"),
+        serialization_format="cloudpickle",  # as the reference design does
+        pyfunc_predict_fn="predict_proba",
+        pip_requirements=[],
+    )
 
 
 def _encoded(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
