@@ -11,6 +11,7 @@ from pathlib import Path
 from churn.champion import Champion, version_of
 from churn.doors import Doors
 from churn.errors import ChurnError, DataError, ExitCode
+from churn.explained import wanted_then
 from churn.nights import FEATURE_CODE, SCORE_CODE
 from churn.raw_days import forgotten, in_lake
 from churn.reports.outcome import Outcome, Table
@@ -160,7 +161,7 @@ def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, feat
                 _link(doors, partition, content, into=Lake(root))
             made = _at(doors, root, features)
             features_stage.publish(made, day, in_lake(made))
-            score_stage.publish(_at(doors, root, scores), model, day)
+            score_stage.publish(_at(doors, root, scores), model, day, reasons=wanted_then(doors, scores))
             contents = {kind: made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions")}
         finally:
             shutil.rmtree(root, ignore_errors=True)
