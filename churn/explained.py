@@ -41,7 +41,12 @@ class Wanted:
 
 
 def wanted_tonight(doors: Doors) -> Wanted | None:
-    """Returns the reasons that the settings of `stage=score` ask for; None where they ask for none."""
+    """Returns the reasons that the settings of `stage=score` ask for; None where they ask for none.
+
+    Raises:
+        SettingsError: the templates are about other features than the dataset's.
+    """
+    _ = doors.dataset  # which holds them against its features
     settings = doors.settings.stage_as(ScoreStage).reasons
     return Wanted(settings=settings, templates=doors.settings.dataset.reasons) if settings.rows else None
 

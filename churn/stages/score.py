@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `predictions/<dataset>/date=D` for every date that is missing or was made from other inputs."""
     doors = Doors(settings)
+    reasons = wanted_tonight(doors)
     found = nights(doors, "predictions")
     if not found.dates:
         return no_night(settings, found)
     dates = found.dates
     champions = _champions(doors, dates)
-    reasons = wanted_tonight(doors)
     built = [day for day in dates if publish(doors, champions[day], day, reasons=reasons)]
     if champions[dates[-1]].confirmed:
         _score_in_shadow(doors, dates)
