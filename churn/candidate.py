@@ -71,6 +71,7 @@ class Made:
 
     parts: Parts
     learned: Learned
+    trees: Trees
     scorer: Scorer
     choice: Choice | None
     folds: tuple[TestedFold, ...]
@@ -102,12 +103,14 @@ def make(doors: Doors, parts: Parts, lineage: dict[str, Any]) -> Made:
     threads = doors.settings.resources.threads
     encoding = Encoding.learn(doors.dataset.features, parts.train.features)
     learned = _learn(doors, parts, encoding)
-    scorer = Scorer(encoding=encoding, trees=Trees.load(learned.text), calibrator=Plain(), num_threads=threads)
+    trees = Trees.load(learned.text)
+    scorer = Scorer(encoding=encoding, walker=trees, calibrator=Plain(), num_threads=threads)
     choice = _choice(doors, parts.calibration, scorer)
     scorer = replace(scorer, calibrator=choice.calibrator if choice else _link(doors))
     return Made(
         parts=parts,
         learned=learned,
+        trees=trees,
         scorer=scorer,
         choice=choice,
         folds=tuple(_judged(parts, learned, scorer, task=doors.dataset.task)),
@@ -212,7 +215,7 @@ def _metrics(made: Made, *, task: Task) -> dict[str, float | int]:
     return {
         **{name: len(part.labels) for name, part in rows.items()},
         "trees": made.learned.trees,
-        "leaves": made.scorer.trees.leaves,
+        "leaves": made.trees.leaves,
         **judge(parts.test, made.scores),
         **_over_folds(made.folds, name="auc" if task == "binary" else "rmse"),
     }

@@ -35,7 +35,7 @@ def candidate_page(doors: Doors, made: Made, *, title: str, figures: Mapping[str
                 _tested(f"fold {number}", fold, parts.train) for number, fold in enumerate(made.folds, start=1)
             ),
             fold_metric="AUC" if task == "binary" else "RMSE",
-            importance=made.scorer.trees.gains(),
+            importance=made.trees.gains(),
             calibration_trials=_trials(made.choice) if made.choice else None,
             settings={name: str(value) for name, value in asdict(doors.settings.model).items()},
             **_curves(made, is_binary=task == "binary"),

@@ -41,10 +41,17 @@ class Doors:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The declaration."""
-        from churn import datasets
+        """The declaration.
 
-        return datasets.load(self.settings.dataset.name)
+        Raises:
+            SettingsError: there is none, or the reasons in YAML are about other features than it declares.
+        """
+        from churn import datasets
+        from churn.scoring.templates import check_templates
+
+        dataset = datasets.load(self.settings.dataset.name)
+        check_templates(self.settings.dataset.reasons, [feature.name for feature in dataset.features])
+        return dataset
 
     @cached_property
     def bench(self) -> Bench:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from churn.champion import Champion
 from churn.doors import Doors
+from churn.explained import Wanted, write_reasons
 from churn.nights import SCORE_CODE
 from churn.stores.partition import Partition
 
@@ -26,10 +27,18 @@ SCORES = "scores.parquet"
 log = logging.getLogger(__name__)
 
 
-def publish(doors: Doors, champion: Champion, day: date, *, engine: str, kind: str = "predictions") -> bool:
+def publish(
+    doors: Doors,
+    champion: Champion,
+    day: date,
+    *,
+    engine: str,
+    kind: str = "predictions",
+    reasons: Wanted | None = None,
+) -> bool:
     """Scores one night; returns False where it was there already, made from the same inputs.
 
-    `engine`, numba or lightgbm, is no input: the scores are the same.
+    `engine`, numba or lightgbm, is no input: the scores are the same. `reasons` None: no score is explained.
     """
     partition, features = doors.partition(kind, day), doors.partition("features", day)
     manifest = doors.lake.open(features, made_by=doors.command("features", day))
@@ -39,12 +48,13 @@ def publish(doors: Doors, champion: Champion, day: date, *, engine: str, kind: s
         "bundle": champion.bundle.fingerprint,
         "code": doors.code(*SCORE_CODE),
         "chunk_rows": str(doors.settings.resources.chunk_rows),
+        **(reasons.inputs(doors) if reasons else {}),
     }
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        _write(doors, champion, day, staging=staging, engine=engine)
+        _write(doors, champion, day, staging=staging, engine=engine, reasons=reasons)
         doors.lake.require_unchanged(features, manifest)
         _tell_moves(doors, champion, partition, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows[SCORES]:,}", champion.version)
@@ -64,22 +74,27 @@ def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, stagi
     log.warning("%s: replaces scores of %s: %s", partition, versions, found)
 
 
-def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, engine: str) -> None:
+def _write(
+    doors: Doors, champion: Champion, day: date, *, staging: Staging, engine: str, reasons: Wanted | None
+) -> None:
     from churn.scoring.predictor import Predictor
+    from churn.scoring.shortlist import Shortlist
     from churn.scoring.tally import Tally
     from churn.stores.overlap import ahead, behind
     from churn.stores.parquet import ParquetWriter, read_chunks, rows_at_a_time
 
     resources = doors.settings.resources
     walk, name = _engine(doors, champion.bundle) if engine == "numba" else (None, engine)
-    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, engine=walk)
+    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, walker=walk)
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
     rows, tally = rows_at_a_time(features, most=resources.chunk_rows), Tally()
+    shortlist = Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
     with ParquetWriter(staging.path / SCORES, predictor.schema) as writer, behind(writer.write) as write:
         for chunk in ahead(read_chunks(features, rows=rows)):
             scored = predictor.predict(chunk, day=day)
             predictor.check(scored)
             write(scored)
+            shortlist.show(chunk, scored)
             tally.add(scored, unseen=predictor.unseen(chunk), nulls=predictor.nulls_read_as_zero(chunk))
     staging.rows[SCORES] = writer.rows
     for column, count in tally.nulls.items():
@@ -92,6 +107,8 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, eng
         "champion_confirmed": champion.confirmed,
         "engine": name,
     }
+    if reasons:
+        write_reasons(doors, champion.bundle, shortlist.rows, wanted=reasons, staging=staging)
 
 
 def _engine(doors: Doors, bundle: Bundle) -> tuple[Engine | None, str]:

@@ -15,12 +15,13 @@ from datetime import date, timedelta
 
 from churn.doors import Doors
 from churn.errors import DataError, gravest
+from churn.explained import TEMPLATES, keep_templates
 from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome
 from churn.settings import AUTO, STALE, Settings
 
 FEATURE_CODE = ("features/feature.py", "features/table.py", "features/contract.py", "stages/features.py")
-SCORE_CODE = ("training", "scoring", "night.py")
+SCORE_CODE = ("training", "scoring", "explained.py", "night.py")
 KINDS = ("features", "predictions", "drift")
 log = logging.getLogger(__name__)
 
@@ -123,6 +124,8 @@ def changes(doors: Doors, day: date, raw: RawDays, *, kind: str) -> tuple[str, .
     found = differences(features.inputs, inputs_at(doors, day, raw)) if features else ()
     if features and scores and kind != "features":
         now = {"features": features.content, "code": doors.code(*SCORE_CODE), "chunk_rows": _chunk_rows(doors)}
+        if TEMPLATES in scores.inputs:
+            now[TEMPLATES] = keep_templates(doors, doors.settings.dataset.reasons)
         found += tuple(f"scores: {text}" for text in differences(scores.inputs, scores.inputs | now))
     if features and scores and drift and kind == "drift":
         now = {"features": features.content, "predictions": scores.content, "code": doors.code("drift")}

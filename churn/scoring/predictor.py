@@ -15,19 +15,20 @@ import polars as pl
 from churn.errors import DataError
 from churn.scoring.segments import name_segments, percentiles
 from churn.training.bundle import Bundle
-from churn.training.scorer import Engine
+from churn.training.model_text import without_null
+from churn.training.scorer import Walker
 
 
 class Predictor:
     """A bundle, loaded and ready: `model_version` is the registry's number that every row will carry.
 
-    `engine` walks the trees of the bundle's model; where there is none LightGBM does, and the scores are the same.
+    `walker` walks the trees of the bundle's model; where there is none LightGBM does, and the scores are the same.
     """
 
-    def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int, engine: Engine | None = None) -> None:
+    def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int, walker: Walker | None = None) -> None:
         self._bundle, self._version = bundle, model_version
-        self._scorer = bundle.scorer(num_threads=num_threads, engine=engine)
-        self._without_null = self._scorer.trees.without_null
+        self._scorer = bundle.scorer(num_threads=num_threads, walker=walker)
+        self._without_null = without_null(bundle.model_text)
 
     @property
     def schema(self) -> pl.Schema:

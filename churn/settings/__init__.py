@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from churn.dates import parse_dates, parse_day
 from churn.errors import SettingsError
 from churn.features.day import IntakeLimits
+from churn.scoring.templates import Template
 from churn.settings.mistakes import explained
 from churn.settings.secrets import check_addresses
 from churn.settings.stages import NIGHTS, ONE_DATE, WITHOUT_DATE, DeliverStage, DemoStage, Positive, Stage, TrainStage
@@ -67,7 +68,8 @@ class DatasetSettings:
     its scores go beyond the lake.
 
     No raw row lies before `first_day`; `max_gap_days` without any may precede a date. Where the newest raw day is more
-    than `newest_day_within_days` before today, `date=auto` stops; None for days that are long past.
+    than `newest_day_within_days` before today, `date=auto` stops; None for days that are long past. `reasons` names
+    features that are told together, and how.
     """
 
     name: str
@@ -78,6 +80,7 @@ class DatasetSettings:
     newest_day_within_days: Positive | None
     folder: str
     intake: IntakeLimits
+    reasons: dict[str, Template]
     tables: dict[str, Annotated[Source, Field(discriminator="kind")]]
     sinks: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")], Annotated[Sink, Field(discriminator="kind")]]
 

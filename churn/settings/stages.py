@@ -95,12 +95,25 @@ class HistoryStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonSettings:
+    """Why customers score so high: the `rows` highest scores of the top segment (0: none), `at_most` reasons each.
+
+    `lowering` tells what lowers a score, too.
+    """
+
+    rows: Annotated[int, Field(ge=0)]
+    at_most: Positive
+    lowering: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreStage:
     """Settings of `stage=score`: today's champion, that of each night or that which scored it before; the engine."""
 
     name: Literal["score"]
     model: Literal["current", "as_of", "same"]
     engine: Literal["numba", "lightgbm"]
+    reasons: ReasonSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from churn.champion import Champion, version_of
 from churn.doors import Doors
 from churn.errors import ChurnError, DataError, ExitCode
+from churn.explained import wanted_then
 from churn.night import publish as publish_scores
 from churn.nights import FEATURE_CODE, SCORE_CODE
 from churn.raw_days import forgotten, in_lake
@@ -161,7 +162,8 @@ def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, feat
             made = _at(doors, root, features)
             features_stage.publish(made, day, in_lake(made))
             engine = scores.facts.get("engine", "lightgbm").partition(":")[0]
-            publish_scores(_at(doors, root, scores), model, day, engine=engine)
+            reasons = wanted_then(doors, scores)
+            publish_scores(_at(doors, root, scores), model, day, engine=engine, reasons=reasons)
             contents = {kind: made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions")}
         finally:
             shutil.rmtree(root, ignore_errors=True)

@@ -1,7 +1,8 @@
 """Scores every customer of a date with the champion and publishes the predictions.
 
 Chunks of the features partition stream through the champion into one parquet file; every row carries the version that
-scored it. What is published goes on to the dataset's sinks, and one that fails does not undo it.
+scored it, and the highest scores get their reasons in a file beside them. What is published goes on to the dataset's
+sinks, and one that fails does not undo it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from churn.champion import Champion, champion_of, champion_tonight, scored_by
 from churn.deliveries import Courier
 from churn.doors import Doors
 from churn.errors import ChurnError
+from churn.explained import told, wanted_tonight
 from churn.night import publish
 from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, dates_done
@@ -32,6 +34,7 @@ def run(settings: Settings) -> Outcome:
     Every date's predictions are brought to the sinks that have not had them.
     """
     doors = Doors(settings)
+    reasons = wanted_tonight(doors)
     found = nights(doors, "predictions")
     if not found.dates:
         return no_night(settings, found)
@@ -39,7 +42,7 @@ def run(settings: Settings) -> Outcome:
     champions = _champions(doors, dates)
     built, courier, engine = 0, Courier(doors), settings.stage_as(ScoreStage).engine
     for day in dates:
-        built += publish(doors, champions[day], day, engine=engine)
+        built += publish(doors, champions[day], day, engine=engine, reasons=reasons)
         courier.bring(day)
     if champions[dates[-1]].confirmed:
         _score_in_shadow(doors, dates)
@@ -49,6 +52,7 @@ def run(settings: Settings) -> Outcome:
         figures={
             "rows": f"{last.rows if last else 0:,} customers on {dates[-1]}",
             "segments": _segments(last),
+            **told(last),
             "champion": _named(champions[dates[-1]], settings.dataset.model_name),
             "files": str(doors.lake.path(doors.partition("predictions", dates[-1]))),
         },

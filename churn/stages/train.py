@@ -236,10 +236,10 @@ def _trees(doors: Doors, made: Made) -> str:
     trees, limit = made.learned.trees, doors.settings.model.num_iterations
     validation = made.parts.split.validation
     if validation is None:
-        return f"{trees:,} as set, {made.scorer.trees.leaves:,} leaves"
+        return f"{trees:,} as set, {made.trees.leaves:,} leaves"
     reached = ", the most that model.num_iterations allows" if trees == limit else ""
     chosen = f"chosen on {_spelled(validation.test)}{reached}"
-    return f"{trees:,} of {limit:,} {chosen}, {made.scorer.trees.leaves:,} leaves"
+    return f"{trees:,} of {limit:,} {chosen}, {made.trees.leaves:,} leaves"
 
 
 def _spelled(part: Part) -> str:

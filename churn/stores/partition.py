@@ -36,7 +36,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One published file: its sha256 (hex), its size in bytes, its rows where it is a table."""
+    """One published file: its sha256 (hex), its size in bytes, its rows where they count as the partition's."""
 
     sha256: str
     bytes: int
@@ -65,7 +65,7 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """Rows over all tables of the partition."""
+        """Rows over all files whose rows count."""
         return sum(file.rows or 0 for file in self.files.values())
 
 

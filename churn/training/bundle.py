@@ -19,9 +19,9 @@ from churn.errors import DataError
 from churn.features.feature import Feature
 from churn.training.calibration import Calibrator, calibrator_from_json
 from churn.training.encoding import Encoding, Floats
-from churn.training.fit import Trees
 from churn.training.model import Task
-from churn.training.scorer import Engine, Scorer
+from churn.training.model_text import require_columns
+from churn.training.scorer import Scorer, Walker
 
 FORMAT = 2
 MODEL, FIELDS, REFERENCE, CHECKSUMS = "model.txt", "bundle.json", "reference.parquet", "checksums.json"
@@ -122,16 +122,15 @@ class Bundle:
         declared = {entry.name: entry for entry in self.dictionary}
         return {name: _middle(declared[name]) for name in self.encoding.features}
 
-    def scorer(self, *, num_threads: int, engine: Engine | None = None) -> Scorer:
-        """Returns the model, loaded and ready to score; `engine` is one for its text, if any.
+    def scorer(self, *, num_threads: int, walker: Walker | None = None) -> Scorer:
+        """Returns the model, ready to score; `walker` is one for its text, None: LightGBM is loaded.
 
         Raises:
             DataError: the model's text is damaged, or reads other columns than the encoding builds.
         """
-        trees = Trees.load(self.model_text)
-        return Scorer(
-            encoding=self.encoding, trees=trees, calibrator=self.calibrator, num_threads=num_threads, engine=engine
-        )
+        require_columns(self.model_text, self.encoding)
+        walks = walker or _lightgbm(self.model_text)
+        return Scorer(encoding=self.encoding, walker=walks, calibrator=self.calibrator, num_threads=num_threads)
 
     def _fields(self) -> dict[str, Any]:
         return {
@@ -147,6 +146,12 @@ class Bundle:
             "metrics": self.metrics,
             "lineage": self.lineage,
         }
+
+
+def _lightgbm(text: str) -> Walker:
+    from churn.training.fit import Trees  # loads LightGBM, which a night that our engine scores does not need
+
+    return Trees.load(text)
 
 
 def score_grid(scores: Floats, *, points: int = 1001) -> tuple[float, ...]:

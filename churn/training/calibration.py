@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit
 
 from churn.errors import DataError, SettingsError, did_you_mean
@@ -105,6 +104,8 @@ class Isotonic:
 
         Source: pooling of adjacent violators as in Busing 2022 (J. Stat. Softw. 102, Code Snippet 1), by SciPy.
         """
+        from scipy.optimize import isotonic_regression  # which a night has no need of
+
         _require_classes(labels)
         values, row, rows = np.unique(raw, return_inverse=True, return_counts=True)
         steps = isotonic_regression(np.bincount(row, labels) / rows, weights=rows.astype(np.float64))
@@ -255,6 +256,8 @@ def _likeliest(score: Floats, labels: Floats) -> tuple[float, float]:
         weight = chance * (1.0 - chance)
         mixed = np.mean(weight * score)
         return np.array([[np.mean(weight * score**2), mixed], [mixed, np.mean(weight)]])
+
+    from scipy.optimize import minimize
 
     found = minimize(loss, np.zeros(2), method="trust-exact", jac=gradient, hess=hessian, options={"gtol": 1e-10})
     if not np.abs(gradient(found.x)).max() < 1e-6:

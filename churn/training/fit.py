@@ -7,7 +7,6 @@ process on input that it cannot read, so all is checked before it sees it.
 
 from __future__ import annotations
 
-import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from lightgbm.basic import LightGBMError
 from churn.errors import DataError, SettingsError
 from churn.training.encoding import Encoding, Floats
 from churn.training.model import ModelSettings, Objective, Task
+from churn.training.model_text import is_whole, require_columns, unreadable
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 
@@ -94,15 +94,15 @@ class Binned:
             SettingsError: for a parameter that LightGBM refuses.
         """
         booster = self._train(settings, num_threads=num_threads, rows=rows)
-        trees = Trees(booster)
-        trees.require(self._encoding)
-        if not any(trees.gains().values()):
+        text = str(booster.model_to_string())
+        require_columns(text, self._encoding)
+        if not any(Trees(booster).gains().values()):
             raise DataError(
                 where="training",
                 found=f"no feature splits the {self._count(rows)} rows, so every row would get the same score",
                 action="train on more dates, or lower model.min_data_in_leaf",
             )
-        return str(booster.model_to_string())
+        return text
 
     def count_trees(self, settings: ModelSettings, *, num_threads: int, train: Rows, test: Rows) -> int:
         """Returns how many trees of `train` suit `test` best, at least 1 and at most `num_iterations`.
@@ -153,12 +153,12 @@ class Trees:
         Raises:
             DataError: for a text that is cut or no model.
         """
-        if not _is_whole(text):
-            raise _unreadable("it is cut or changed")
+        if not is_whole(text):
+            raise unreadable("it is cut or changed")
         try:
             return cls(lgb.Booster(model_str=text))
         except LightGBMError as error:
-            raise _unreadable(str(error)) from error
+            raise unreadable(str(error)) from error
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -171,28 +171,6 @@ class Trees:
         model = self.booster.dump_model()
         return sum(int(tree["num_leaves"]) for tree in model["tree_info"])
 
-    @property
-    def without_null(self) -> tuple[str, ...]:
-        """The numbers that had no null in training, of those that a tree splits by: a null there is read as 0."""
-        text = self.booster.model_to_string()
-        features, decisions = (_joined(text, name) for name in ("split_feature", "decision_type"))
-        # bit 0 of a decision: a category; bits 2 and 3: what is missing (nothing, zeros, NaN)
-        read = {feature for feature, decision in zip(features, decisions, strict=True) if not decision & 0b1101}
-        return tuple(name for number, name in enumerate(self.features) if number in read)
-
-    def require(self, encoding: Encoding) -> None:
-        """Returns nothing where the model reads the columns that `encoding` builds, in its order.
-
-        Raises:
-            DataError: for another name or order; LightGBM itself would take one column for the other.
-        """
-        if self.features != encoding.features:
-            raise DataError(
-                where="model",
-                found=f"it reads {', '.join(self.features)}; the encoding builds {', '.join(encoding.features)}",
-                action="use letters, digits and _ in feature names, and a model and an encoding of one training",
-            )
-
     def raw_scores(self, matrix: Floats, *, num_threads: int) -> Floats:
         """Returns one raw score per row of `matrix` (rows, features), not calibrated, the same for any threads.
 
@@ -204,6 +182,17 @@ class Trees:
         """
         _require_columns(matrix, self.features)
         return np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=num_threads), dtype=np.float64)
+
+    def contributions(self, matrix: Floats, *, num_threads: int) -> Floats:
+        """Returns what each feature adds to each row's raw score, and last the model's mean: (rows, features + 1).
+
+        A row's sum is its raw score. Shapley values; a feature that is left out goes down both ways of a split, weighed
+        by the training rows that did. A row costs as much as hundreds of scores; LightGBM refuses no row at all.
+
+        Source: Lundberg, Erion, Lee (2018), Consistent Individualized Feature Attribution for Tree Ensembles.
+        """
+        _require_columns(matrix, self.features)
+        return np.asarray(self.booster.predict(matrix, pred_contrib=True, num_threads=num_threads), dtype=np.float64)
 
     def gains(self) -> dict[str, float]:
         """Returns by feature the total gain (LightGBM's own unit) of the splits that use it; 0 where none does."""
@@ -270,20 +259,6 @@ def _require_columns(matrix: Floats, features: tuple[str, ...]) -> None:
         )
 
 
-def _is_whole(text: str) -> bool:
-    # LightGBM jumps from tree to tree by these sizes; where they lie it reads foreign memory and aborts the process.
-    sizes = re.search(r"^tree_sizes=([\d ]+)$", text, re.MULTILINE)
-    start, end = text.find("Tree=0\n"), text.find("end of trees\n")
-    if sizes is None or not 0 < start < end:
-        return False
-    return sum(int(size) for size in sizes[1].split()) == len(text[start:end].encode())
-
-
-def _joined(text: str, name: str) -> list[int]:
-    """Returns a field of all trees, one number a split."""
-    return [int(number) for line in re.findall(rf"^{name}=(.*)$", text, re.MULTILINE) for number in line.split()]
-
-
 def _refused_settings(error: LightGBMError) -> SettingsError:
     found = str(error).split(" at /")[0]  # the rest is a path on the machine that built LightGBM
     return SettingsError(where="model", found=found, action="change the parameter that it names")
@@ -291,7 +266,3 @@ def _refused_settings(error: LightGBMError) -> SettingsError:
 
 def _bad_labels(found: str) -> DataError:
     return DataError(where="labels", found=found, action="look at the dataset's label SQL for the training dates")
-
-
-def _unreadable(found: str) -> DataError:
-    return DataError(where="model text", found=found, action="restore the bundle from the registry, or train again")

@@ -14,35 +14,29 @@ import polars as pl
 
 from churn.training.calibration import Calibrator
 from churn.training.encoding import Encoding, Floats
-from churn.training.fit import Trees
 
 
-class Engine(Protocol):
-    """What walks the trees of a model in LightGBM's place, and gives the same bits."""
+class Walker(Protocol):
+    """What walks the trees of a model: LightGBM itself (`churn.training.fit.Trees`), or what gives the same bits."""
 
     def raw_scores(self, matrix: Floats, *, num_threads: int) -> Floats:
-        """Returns what `Trees.raw_scores` of the same model does."""
+        """Returns one raw score per row of `matrix` (rows, features)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """A model with its encoding and its calibrator; `engine` None: LightGBM walks the trees."""
+    """A model whose columns are those of its encoding, and its calibrator."""
 
     encoding: Encoding
-    trees: Trees
+    walker: Walker
     calibrator: Calibrator
     num_threads: int
-    engine: Engine | None = None
-
-    def __post_init__(self) -> None:
-        self.trees.require(self.encoding)
 
     def raw_scores(self, features: pl.DataFrame) -> Floats:
         """Returns one log-odds score per row, before calibration; no row gives no score."""
         matrix = self.encoding.matrix(features)
-        engine = self.engine or self.trees
-        return engine.raw_scores(matrix, num_threads=self.num_threads) if features.height else np.empty(0)
+        return self.walker.raw_scores(matrix, num_threads=self.num_threads) if features.height else np.empty(0)
 
     def scores(self, features: pl.DataFrame) -> Floats:
         """Returns one calibrated score per row: for a classifier the probability of label 1 (0 to 1)."""

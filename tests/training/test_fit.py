@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from churn.errors import DataError, SettingsError
 from churn.training.encoding import Encoding
 from churn.training.fit import Trees, fit
 from churn.training.model import ModelSettings
+from churn.training.model_text import require_columns, without_null
 
 SETTINGS = ModelSettings(
     objective=None,
@@ -83,6 +86,45 @@ def test_scores_equal_a_walk_through_the_text_by_hand() -> None:
     later[:6, 1] = [5, 5, np.nan, np.nan, 0, 4]
     scores = TREES.raw_scores(later, num_threads=1)
     np.testing.assert_allclose(scores, [by_hand(TEXT, row) for row in later], rtol=1e-12)
+
+
+def value_of(text: str, row: npt.NDArray[np.float64], known: frozenset[int]) -> float:
+    """Oracle: the raw score where features that are not known go both ways, as the training rows did."""
+    total = 0.0
+    for block in text.split("Tree=")[1:]:
+        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        total += below(fields, 0, row, known)
+    return total
+
+
+def below(fields: dict[str, str], node: int, row: npt.NDArray[np.float64], known: frozenset[int]) -> float:
+    if node < 0:
+        return float(fields["leaf_value"].split()[~node])
+    children = [int(fields[side].split()[node]) for side in ("left_child", "right_child")]
+    if int(fields["split_feature"].split()[node]) in known:
+        return below(fields, children[not goes_left(fields, node, row)], row, known)
+    counts = [int(fields["leaf_count"].split()[~c] if c < 0 else fields["internal_count"].split()[c]) for c in children]
+    halves = (below(fields, child, row, known) * count for child, count in zip(children, counts, strict=True))
+    return sum(halves) / sum(counts)
+
+
+def shapley(row: npt.NDArray[np.float64]) -> list[float]:
+    """Oracle: each feature's mean gain over all subsets of the two others, weighed by Shapley, and last the mean."""
+    subsets = [frozenset(chosen) for size in range(4) for chosen in combinations(range(3), size)]
+    value = {known: value_of(TEXT, row, known) for known in subsets}
+    gains = [
+        [(value[known | {one}] - value[known]) / (3 * comb(2, len(known))) for known in subsets if one not in known]
+        for one in range(3)
+    ]
+    return [*map(sum, gains), value[frozenset()]]
+
+
+def test_contributions_are_the_shapley_values_of_all_subsets_of_features_and_add_up_to_the_score() -> None:
+    later, _ = rows(12, seed=1)
+    later[:6, 1] = [5, 5, np.nan, np.nan, 0, 4]
+    found = TREES.contributions(later, num_threads=1)
+    np.testing.assert_allclose(found, [shapley(row) for row in later], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.sum(axis=1), TREES.raw_scores(later, num_threads=1), rtol=1e-12)
 
 
 def test_the_model_learns_what_the_labels_follow() -> None:
@@ -179,7 +221,7 @@ def test_a_parameter_that_lightgbm_alone_refuses_is_a_mistake_in_the_settings() 
 
 
 def test_only_numbers_without_a_null_in_training_are_said_to_read_it_as_zero() -> None:
-    assert TREES.without_null == ("noise",)  # spend had nulls, and plan is a category
+    assert without_null(TEXT) == ("noise",)  # spend had nulls, and plan is a category
     nulls, zeros = MATRIX.copy(), MATRIX.copy()
     nulls[:, 0], zeros[:, 0] = np.nan, 0
     np.testing.assert_array_equal(TREES.raw_scores(nulls, num_threads=1), TREES.raw_scores(zeros, num_threads=1))
@@ -188,9 +230,9 @@ def test_only_numbers_without_a_null_in_training_are_said_to_read_it_as_zero() -
 
 
 def test_another_order_or_number_of_columns_is_refused() -> None:
-    TREES.require(ENCODING)
+    require_columns(TEXT, ENCODING)
     with pytest.raises(DataError, match="it reads noise, plan, spend; the encoding builds spend, plan, noise"):
-        TREES.require(replace(ENCODING, features=("spend", "plan", "noise")))
+        require_columns(TEXT, replace(ENCODING, features=("spend", "plan", "noise")))
     with pytest.raises(DataError, match="shape"):
         TREES.raw_scores(MATRIX[:, :2], num_threads=1)
     with pytest.raises(DataError, match="shape"):

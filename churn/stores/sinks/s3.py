@@ -52,7 +52,7 @@ class S3Folder:
         from churn.stores.s3 import delete_others, put_bytes, put_file
 
         folder = f"{self.path.rstrip('/')}/{night.dataset}/date={night.day}"
-        (held,) = night.manifest.files.values()
+        held = night.manifest.files[night.file.name]
         name = f"scores-{held.sha256[:16]}.parquet"
         put_file(f"{folder}/{name}", night.file)
         manifest = replace(night.manifest, files={name: held})
