@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from churn.scoring.engine import Engine
     from churn.stores.lake import Staging
     from churn.training.bundle import Bundle
+    from churn.training.scorer import Walker
 
 SCORES = "scores.parquet"
 log = logging.getLogger(__name__)
@@ -79,14 +80,16 @@ def _write(
 ) -> None:
     from churn.scoring.predictor import Predictor
     from churn.scoring.shortlist import Shortlist
+    from churn.scoring.stepwise import ROWS as STEPWISE_ROWS
     from churn.scoring.tally import Tally
     from churn.stores.overlap import ahead, behind
-    from churn.stores.parquet import ParquetWriter, read_chunks, rows_at_a_time
+    from churn.stores.parquet import ParquetWriter, read_chunks, row_count, rows_at_a_time
 
     resources = doors.settings.resources
-    walk, name = _engine(doors, champion.bundle) if engine == "numba" else (None, engine)
-    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, walker=walk)
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
+    few = row_count(features) <= STEPWISE_ROWS
+    walk, name = (None, engine) if engine == "lightgbm" else _walker(doors, champion.bundle, few=few)
+    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, walker=walk)
     rows, tally = rows_at_a_time(features, most=resources.chunk_rows), Tally()
     shortlist = Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
     with ParquetWriter(staging.path / SCORES, predictor.schema) as writer, behind(writer.write) as write:
@@ -111,14 +114,17 @@ def _write(
         write_reasons(doors, champion.bundle, shortlist.rows, wanted=reasons, staging=staging)
 
 
-def _engine(doors: Doors, bundle: Bundle) -> tuple[Engine | None, str]:
-    """Returns our engine for a model, None where it cannot walk the trees; and who walks them, and why."""
+def _walker(doors: Doors, bundle: Bundle, *, few: bool) -> tuple[Walker | None, str]:
+    """Returns what of ours walks a model's trees, None where it cannot; and who walks them, and why."""
     from churn.scoring.forest import engine_of
+    from churn.scoring.stepwise import Stepwise
 
     name = engine_of(bundle.model_text)
     if name != "numba":
         log.warning("our engine cannot walk the champion, and its scores take many times as long: %s", name)
         return None, name
+    if few:
+        return Stepwise(bundle.model_text), "numpy"
     return _ready(bundle.model_text, doors.settings.root / ".cache" / "numba"), name
 
 

@@ -73,6 +73,16 @@ def rows_at_a_time(path: Path, *, most: int) -> int:
     return max(1, min(most, _MOST_BYTES // (8 * max(columns, 1))))
 
 
+def row_count(path: Path) -> int:
+    """Returns how many rows a file holds, by its footer.
+
+    Raises:
+        DataError: the file is not parquet, or is cut short.
+    """
+    with _parquet_errors(path):
+        return int(pq.read_metadata(path).num_rows)
+
+
 def read_table(path: Path) -> pl.DataFrame:
     """Returns a whole table; for those whose size is set by the question, not by the customers (see `read_chunks`).
 

@@ -15,6 +15,7 @@ import pytest
 from churn.errors import DataError
 from churn.scoring.engine import Engine
 from churn.scoring.forest import Forest, why_not
+from churn.scoring.stepwise import Stepwise
 from churn.training.encoding import Floats
 
 ODD = [0.0, -0.0, 5e-324, -5e-324, 1e-310, 1e-36, -1e-36, 1e-35, -1e-35, 1e300, -1e300, np.inf, -np.inf, np.nan]
@@ -78,8 +79,9 @@ def probes(random: np.random.Generator, text: str, rows: int, levels: int = 40) 
 def assert_same_bits(text: str, matrix: Floats, *, folder: Path, num_threads: int = 1) -> None:
     expected = lgb.Booster(model_str=text).predict(matrix, raw_score=True, num_threads=1)
     assert why_not(text) is None
-    found = Engine(text, folder=folder).raw_scores(matrix, num_threads=num_threads)
-    assert np.array_equal(found.view(np.int64), np.asarray(expected).view(np.int64))
+    for walker in (Engine(text, folder=folder), Stepwise(text)):
+        found = walker.raw_scores(matrix, num_threads=num_threads)
+        assert np.array_equal(found.view(np.int64), np.asarray(expected).view(np.int64))
 
 
 @pytest.mark.parametrize("missing", [{}, {"use_missing": False}, {"zero_as_missing": True}])
