@@ -64,8 +64,11 @@ def main(arguments: list[str]) -> int:
         if _SWEEP_WORDS & set(arguments):
             return _sweep(arguments)
         ended: list[_Ended] = []
-        _hand_over(arguments, [])
-        _hydra(lambda config: ended.append(_run(config)), conf=CONF)
+        if any(argument.startswith("-") for argument in arguments):  # a flag is for Hydra's own main
+            _hand_over(arguments, [])
+            _hydra(lambda config: ended.append(_run(config)), conf=CONF)
+        else:
+            ended.append(_run(_composed(arguments)))
         return min((one.code for one in ended), default=ExitCode.OK)
     except ChurnError as error:
         _complain(error)
@@ -196,14 +199,38 @@ def _of_broken(broken: BaseException | None, codes: Iterable[ExitCode]) -> list[
     return [ExitCode.BUG]
 
 
+def _composed(overrides: Sequence[str]) -> DictConfig:
+    """Returns what one run's overrides compose to; Hydra's main would compose it twice, and look for flags."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import flag_override
+
+    GlobalHydra.instance().clear()  # as a run before it in the same process may have left it
+    with _explaining(), initialize_config_dir(str(CONF), version_base="1.3", job_name="churn"):
+        config = compose("config", overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    with flag_override(config, ["readonly", "struct"], values=False):
+        del config["hydra"]
+    return config
+
+
 def _hydra(job: Callable[[DictConfig], Any], *, conf: Path) -> None:
     import hydra
+
+    with _explaining():
+        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)()
+
+
+@contextmanager
+def _explaining() -> Iterator[None]:
+    """Turns what Hydra says of a mistake into where it stands and what to do."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     try:
-        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)()
+        yield
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise _explained(error) from error
 

@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from churn.errors import DataError, SettingsError, did_you_mean
 from churn.training.encoding import Floats
@@ -41,7 +40,7 @@ class Identity:
         >>> Identity().scores(np.array([0.0])).tolist()
         [0.5]
         """
-        return _open_unit(expit(raw))
+        return _open_unit(_logistic(raw))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ class Platt:
 
     def scores(self, raw: Floats) -> Floats:
         """Returns 1 / (1 + exp(-(slope * raw + intercept))), one per row, strictly between 0 and 1; NaN stays NaN."""
-        return _open_unit(expit(self.slope * raw + self.intercept))
+        return _open_unit(_logistic(self.slope * raw + self.intercept))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,11 +247,11 @@ def _likeliest(score: Floats, labels: Floats) -> tuple[float, float]:
         return float(np.mean(np.logaddexp(0.0, logit) - labels * logit))
 
     def gradient(curve: Floats) -> Floats:
-        residual = expit(curve[0] * score + curve[1]) - labels
+        residual = _logistic(curve[0] * score + curve[1]) - labels
         return np.array([np.mean(residual * score), np.mean(residual)])
 
     def hessian(curve: Floats) -> Floats:
-        chance = expit(curve[0] * score + curve[1])
+        chance = _logistic(curve[0] * score + curve[1])
         weight = chance * (1.0 - chance)
         mixed = np.mean(weight * score)
         return np.array([[np.mean(weight * score**2), mixed], [mixed, np.mean(weight)]])
@@ -284,3 +283,12 @@ Calibrator: TypeAlias = Curve | Link
 # The curves by their `kind`, the simplest first.
 CURVES: dict[str, type[Curve]] = _by_kind(Curve)
 _LINKS: dict[str, type[Link]] = _by_kind(Link)
+
+
+def _logistic(logits: Floats) -> Floats:
+    """Returns 1 / (1 + exp(-logit)); SciPy's own takes a night's start-up longer to import than to compute."""
+    with np.errstate(
+        over="ignore"
+    ):  # the exponential of a large number is inf, and its inverse the 0 that it should be
+        chance: Floats = 1.0 / (1.0 + np.exp(-logits))
+    return chance
