@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from churn.training.scorer import Walker
 
 SCORES = "scores.parquet"
+_REPETITIVE = ("score_date", "model_version", "segment")
 log = logging.getLogger(__name__)
 
 
@@ -92,13 +93,17 @@ def _write(
     predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, walker=walk)
     rows, tally = rows_at_a_time(features, most=resources.chunk_rows), Tally()
     shortlist = Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
-    with ParquetWriter(staging.path / SCORES, predictor.schema) as writer, behind(writer.write) as write:
+    with (
+        ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer,
+        behind(writer.write) as write,
+    ):
         for chunk in ahead(read_chunks(features, rows=rows)):
-            scored = predictor.predict(chunk, day=day)
+            matrix = predictor.encode(chunk)
+            scored = predictor.predict(chunk, day=day, matrix=matrix)
             predictor.check(scored)
             write(scored)
             shortlist.show(chunk, scored)
-            tally.add(scored, unseen=predictor.unseen(chunk), nulls=predictor.nulls_read_as_zero(chunk))
+            tally.add(scored, unseen=predictor.unseen(matrix), nulls=predictor.nulls_read_as_zero(chunk))
     staging.rows[SCORES] = writer.rows
     for column, count in tally.nulls.items():
         log.warning("%s: %s nulls, and training saw none: the model reads them as 0", column, f"{count:,}")

@@ -15,6 +15,7 @@ import polars as pl
 from churn.errors import DataError
 from churn.scoring.segments import name_segments, percentiles
 from churn.training.bundle import Bundle
+from churn.training.encoding import Floats
 from churn.training.model_text import without_null
 from churn.training.scorer import Walker
 
@@ -28,6 +29,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int, walker: Walker | None = None) -> None:
         self._bundle, self._version = bundle, model_version
         self._scorer = bundle.scorer(num_threads=num_threads, walker=walker)
+        self._matrix: Floats | None = None
         self._without_null = without_null(bundle.model_text)
 
     @property
@@ -45,8 +47,13 @@ class Predictor:
             }
         )
 
-    def predict(self, frame: pl.DataFrame, *, day: date) -> pl.DataFrame:
-        """Returns one prediction per row of `frame`, in its order, as `schema` says.
+    def encode(self, frame: pl.DataFrame) -> Floats:
+        """Returns the rows as the model reads them, in memory that the next call writes over."""
+        self._matrix = self._bundle.encoding.matrix(frame, into=self._matrix)
+        return self._matrix
+
+    def predict(self, frame: pl.DataFrame, *, day: date, matrix: Floats | None = None) -> pl.DataFrame:
+        """Returns one prediction per row of `frame`, in its order, as `schema` says; `matrix` is the same, encoded.
 
         The score is the calibrated probability of label 1 (of a regression: the predicted number), `raw_score` the
         model's own before calibration,
@@ -56,7 +63,7 @@ class Predictor:
             DataError: for a missing column, a key that is null or no Int64, or a score that is not a finite number.
         """
         _require_keys(frame, self._bundle.key)
-        raw = self._scorer.raw_scores(frame)
+        raw = self._scorer.of_matrix(self.encode(frame) if matrix is None else matrix)
         score = self._bundle.calibrator.scores(raw)
         lost = int((~(np.isfinite(raw) & np.isfinite(score))).sum())
         if lost:
@@ -103,9 +110,9 @@ class Predictor:
             f"segment: not one of {', '.join(names)}": ~pl.col("segment").is_in(names),
         }
 
-    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
-        """Returns for each category the rows of `frame` whose level the model never saw."""
-        return self._bundle.encoding.unseen(frame)
+    def unseen(self, matrix: Floats) -> dict[str, int]:
+        """Returns for each category the encoded rows whose level the model never saw."""
+        return self._bundle.encoding.unseen(matrix)
 
     def nulls_read_as_zero(self, frame: pl.DataFrame) -> dict[str, int]:
         """Returns for each number that had no null in training the nulls of `frame`, which the model reads as 0."""

@@ -27,8 +27,10 @@ def percentiles(scores: Floats, *, grid: Sequence[float]) -> Floats:
     """
     quantiles = np.asarray(grid, dtype=np.float64)
     last = len(quantiles) - 1
-    first, after = np.searchsorted(quantiles, scores, side="left"), np.searchsorted(quantiles, scores, side="right")
-    lower, upper = quantiles[np.clip(first - 1, 0, last)], quantiles[np.clip(first, 0, last)]
+    first = np.searchsorted(quantiles, scores, side="left")
+    at = np.minimum(first, last)
+    lower, upper = quantiles[np.maximum(first - 1, 0)], quantiles[at]
+    after = np.where(upper == scores, np.searchsorted(quantiles, quantiles, side="right")[at], first)
     way = np.divide(scores - lower, upper - lower, out=np.zeros(len(scores)), where=upper > lower)
     between = np.clip(first - 1 + way, 0, last)
     rank = np.where(after > first, (first + after - 1) / 2, between)

@@ -6,12 +6,12 @@ give the same bytes, and memory is set by the chunk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
 import pyarrow as pa
@@ -19,17 +19,23 @@ import pyarrow.parquet as pq
 
 from churn.errors import DataError
 
-_MOST_BYTES = 64 * 2**20
-_BUFFER_BYTES = 2**20  # of each column at a time, so that a row group of any size is streamed
+_MOST_BYTES = 8 * 2**20
+_BUFFER_BYTES = 2**16  # of each column at a time, so that a row group of any size is streamed
 
 
 class ParquetWriter:
-    """Writes chunks of one schema as the row groups of one file; `rows` counts what was written."""
+    """Writes chunks of one schema as the row groups of one file; `rows` counts what was written.
 
-    def __init__(self, path: Path, schema: pl.Schema) -> None:
+    `repetitive` names the columns whose values come again and again (None: all may), so that the others are not looked
+    through for it.
+    """
+
+    def __init__(self, path: Path, schema: pl.Schema, *, repetitive: Sequence[str] | None = None) -> None:
         self.rows = 0
         self._schema = schema
-        self._writer = pq.ParquetWriter(path, _arrow_schema(tuple(schema.items())), compression="zstd")
+        dictionary: Any = True if repetitive is None else list(repetitive)
+        arrow = _arrow_schema(tuple(schema.items()))
+        self._writer = pq.ParquetWriter(path, arrow, compression="zstd", use_dictionary=dictionary)
 
     def write(self, chunk: pl.DataFrame) -> None:
         """Appends the chunk as one row group."""
@@ -59,11 +65,11 @@ def read_chunks(path: Path, *, rows: int) -> Iterator[pl.DataFrame]:
     """
     with _parquet_errors(path), pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
         for batch in file.iter_batches(batch_size=rows, use_threads=False):
-            yield pl.DataFrame(pa.table(batch))
+            yield pl.DataFrame(pa.Table.from_batches([batch]))  # pa.table would import pandas
 
 
 def rows_at_a_time(path: Path, *, most: int) -> int:
-    """Returns how many rows of a file to take at a time: `most`, or as many as 64 MiB of numbers hold.
+    """Returns how many rows of a file to take at a time: `most`, or as many as 8 MiB of numbers hold.
 
     Raises:
         DataError: the file is not parquet, or is cut short.

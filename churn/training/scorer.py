@@ -35,8 +35,11 @@ class Scorer:
 
     def raw_scores(self, features: pl.DataFrame) -> Floats:
         """Returns one log-odds score per row, before calibration; no row gives no score."""
-        matrix = self.encoding.matrix(features)
-        return self.walker.raw_scores(matrix, num_threads=self.num_threads) if features.height else np.empty(0)
+        return self.of_matrix(self.encoding.matrix(features))
+
+    def of_matrix(self, matrix: Floats) -> Floats:
+        """Returns one log-odds score per row that `encoding` made."""
+        return self.walker.raw_scores(matrix, num_threads=self.num_threads) if len(matrix) else np.empty(0)
 
     def scores(self, features: pl.DataFrame) -> Floats:
         """Returns one calibrated score per row: for a classifier the probability of label 1 (0 to 1)."""

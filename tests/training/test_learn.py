@@ -228,7 +228,7 @@ def test_an_unseen_level_has_a_code_of_its_own_and_is_counted() -> None:
     encoding = Encoding.learn([plan], pl.DataFrame({"plan": ["a", "b", "a"]}))
     later = pl.DataFrame({"plan": ["b", "c", None, "c"]})
     assert encoding.matrix(later)[:, 0].tolist()[:2] == [1.0, 2.0]
-    assert encoding.unseen(later) == {"plan": 2}
+    assert encoding.unseen(encoding.matrix(later)) == {"plan": 2}
 
 
 def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
