@@ -53,6 +53,10 @@ class ChurnError(Exception):
         self.where, self.found, self.action = where, found, action
         super().__init__(f"{where}: {found}\n  do: {action}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Returns how an error that was met in another process is made again in this one."""
+        return _again, (type(self), self.where, self.found, self.action)
+
     def adding(self, text: str) -> Self:
         """Returns the same stop with something more to say.
 
@@ -61,6 +65,10 @@ class ChurnError(Exception):
           do: load it; the scores stand
         """
         return type(self)(where=self.where, found=self.found, action=f"{self.action}; {text}")
+
+
+def _again(kind: type[ChurnError], where: str, found: str, action: str) -> ChurnError:  # noqa: PLR0917 - as pickled
+    return kind(where=where, found=found, action=action)
 
 
 class SettingsError(ChurnError):

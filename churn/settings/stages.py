@@ -113,6 +113,7 @@ class ScoreStage:
     name: Literal["score"]
     model: Literal["current", "as_of", "same"]
     engine: Literal["numba", "lightgbm"]
+    cluster: str | None
     reasons: ReasonSettings
 
 

@@ -8,14 +8,14 @@ sinks, and one that fails does not undo it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from churn.champion import Champion, champion_of, champion_tonight, scored_by
+from churn.champion import Champion, champion_of, champion_tonight, scored_by, version_of
 from churn.deliveries import Courier
 from churn.doors import Doors
 from churn.errors import ChurnError
-from churn.explained import told, wanted_tonight
+from churn.explained import Wanted, told, wanted_tonight
 from churn.night import publish
 from churn.nights import nights, no_night
 from churn.reports.outcome import Outcome, dates_done
@@ -40,9 +40,9 @@ def run(settings: Settings) -> Outcome:
         return no_night(settings, found)
     dates = found.dates
     champions = _champions(doors, dates)
-    built, courier, engine = 0, Courier(doors), settings.stage_as(ScoreStage).engine
-    for day in dates:
-        built += publish(doors, champions[day], day, engine=engine, reasons=reasons)
+    built, courier = 0, Courier(doors)
+    for day, is_new in zip(dates, _published(doors, champions, reasons), strict=True):
+        built += is_new
         courier.bring(day)
     if champions[dates[-1]].confirmed:
         _score_in_shadow(doors, dates)
@@ -58,6 +58,27 @@ def run(settings: Settings) -> Outcome:
         },
     )
     return courier.told(found.told(outcome))
+
+
+def _published(doors: Doors, champions: Mapping[date, Champion], reasons: Wanted | None) -> Iterator[bool]:
+    """Yields for each night, once it is published, whether that was needed: here, or on the workers of a cluster."""
+    stage = doors.settings.stage_as(ScoreStage)
+    if stage.cluster is None:
+        nights_ = champions.items()
+        yield from (publish(doors, champion, day, engine=stage.engine, reasons=reasons) for day, champion in nights_)
+        return
+    from churn.stores.cluster import over_cluster
+
+    asked = [(doors.settings, day, champion.version) for day, champion in champions.items()]
+    yield from over_cluster(stage.cluster, publish_elsewhere, asked)
+
+
+def publish_elsewhere(asked: tuple[Settings, date, int]) -> bool:
+    """Publishes one night on a worker of a cluster, whose root is the same as here; returns whether it was needed."""
+    settings, day, version = asked
+    doors = Doors(settings)
+    engine = settings.stage_as(ScoreStage).engine
+    return publish(doors, version_of(doors, version), day, engine=engine, reasons=wanted_tonight(doors))
 
 
 def _named(champion: Champion, model: str) -> str:
