@@ -147,10 +147,8 @@ class Registry:
     def place(self, version: int, artifact: str) -> str:
         """Returns where a person finds an artifact of a version: its path, or the page of its run on the server."""
         with self._tracking.talk() as client:
-            run = self._run_of(client, version).info
-        if self._tracking.uri is None:
-            return str(self._tracking.artifacts(run.run_id) / artifact)
-        return f"{self._tracking.uri.rstrip('/')}/#/experiments/{run.experiment_id}/runs/{run.run_id}, {artifact}"
+            run = self._run_of(client, version).info.run_id
+        return self.page_of(run, artifact)
 
     def end_sweep(self, end: SweepEnd) -> None:
         """Ends the parent run of a sweep: the winner's parameters and metrics, and the trials that have no run yet."""
@@ -203,8 +201,12 @@ class Registry:
             return decisions.recorded(client, experiment=str(found.experiment_id), model=self.model) if found else ()
 
     def page_of(self, run: str, name: str) -> str:
-        """Returns where a file of a recorded decision stands: a path, or the server's address of the run."""
-        return self._tracking.uri or str(self._tracking.artifacts(run) / name)
+        """Returns where a person finds an artifact of a run, a decision's too: its path, or its page on the server."""
+        if self._tracking.uri is None:
+            return str(self._tracking.artifacts(run) / name)
+        with self._tracking.talk() as client:
+            experiment = client.get_run(run).info.experiment_id
+        return f"{self._tracking.uri.rstrip('/')}/#/experiments/{experiment}/runs/{run}, {name}"
 
     def crown(self, recorded: Recorded) -> None:
         """Moves the alias `champion` as a recorded decision says, then notes the reign; call it under a lock.

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from churn.stores.decisions import Recorded
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
-from tests.command import FAST, TRAINED, done
+from tests.command import FAST, TRAINED, churn, done
 from tests.mlflow_server import MlflowServer
 
 ELSEWHERE = """
@@ -55,3 +56,33 @@ def test_a_version_on_a_server_is_read_back_as_it_was_registered_and_loads_in_pl
     bundle = Bundle.from_files(expected)
     assert found["columns"] == list(bundle.encoding.features)
     assert 0 < found["score"] < 1
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_between_the_record_and_the_alias_makes_no_champion(
+    lake: Path, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    shutil.rmtree(lake / "champion")
+    there = f"registry.uri={mlflow_server.uri}"
+    done("stage=train", f"date={TRAINED}", *FAST, there, root=lake)
+    registry = Registry(
+        folder=lake / "mlflow", uri=mlflow_server.uri, model="churn-predictor", experiment="churn-prediction"
+    )
+    crown = Registry.crown
+
+    def dying(self: Registry, recorded: Recorded) -> None:
+        mlflow_server.stop()
+        crown(self, recorded)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "crown", dying)
+        ran = churn("stage=promote", f"date={TRAINED}", there, root=lake)
+    mlflow_server.start()
+    assert (ran.code, registry.champion()) == (75, None)
+    assert "not carried out" in done("stage=history", there, root=lake).out.splitlines()[-1]
+    told = done("stage=promote", f"date={TRAINED}", there, root=lake).out
+    assert re.search(rf"case file +{mlflow_server.uri}/#/experiments/\d+/runs/\w+", told)
+    assert registry.champion() == registry.registered(1)
+    assert registry.shadow() is None
+    assert "version 1 of" in done("stage=score", "date=2025-08-20", *FAST, there, root=lake).out
