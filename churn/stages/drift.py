@@ -122,12 +122,13 @@ def _judge(doors: Doors, champion: Champion, day: date) -> tuple[DriftVerdict, i
 
 
 def _scored_chunks(doors: Doors, champion: Champion, day: date) -> Iterator[pl.DataFrame]:
+    from churn.stores.duck import recut
     from churn.stores.parquet import read_chunks, rows_at_a_time
 
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
     scores = doors.lake.path(doors.partition("predictions", day)) / "scores.parquet"
     rows = rows_at_a_time(features, most=doors.settings.resources.chunk_rows)
-    for chunk, scored in zip(read_chunks(features, rows=rows), read_chunks(scores, rows=rows), strict=True):
+    for chunk, scored in zip(*(recut(read_chunks(file, rows=rows), rows) for file in (features, scores)), strict=True):
         if not chunk[champion.bundle.key].equals(scored[champion.bundle.key]):
             action = f"run: {doors.command('score', day)}"
             raise DataError(where=str(scores), found="other customers than in the features", action=action)

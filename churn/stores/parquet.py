@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,25 +59,28 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
 
 
 def read_chunks(path: Path, *, rows: int) -> Iterator[pl.DataFrame]:
-    """Yields the file's rows in order, at most `rows` at a time.
+    """Yields the file's rows in order, at most `rows` at a time and never from two row groups at once.
 
     Raises:
         DataError: the file is not parquet, or is cut short.
     """
     with _parquet_errors(path), pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
-        for batch in file.iter_batches(batch_size=rows, use_threads=False):
-            yield pl.DataFrame(pa.Table.from_batches([batch]))  # pa.table would import pandas
+        for group in range(file.num_row_groups):  # one reader for all would keep what it read of each
+            for batch in file.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
+                yield pl.DataFrame(pa.Table.from_batches([batch]))  # pa.table would import pandas
 
 
 def rows_at_a_time(path: Path, *, most: int) -> int:
-    """Returns how many rows of a file to take at a time: `most`, or as many as 8 MiB of numbers hold.
+    """Returns into how many rows each row group of a file is best cut: `most`, or as many as 8 MiB of numbers hold.
 
     Raises:
         DataError: the file is not parquet, or is cut short.
     """
     with _parquet_errors(path):
-        columns = len(pq.read_schema(path))
-    return max(1, min(most, _MOST_BYTES // (8 * max(columns, 1))))
+        found = pq.read_metadata(path)
+    group = found.row_group(0).num_rows if found.num_row_groups else 0
+    most = max(1, min(most, _MOST_BYTES // (8 * max(found.num_columns, 1))))
+    return ceil(group / ceil(group / most)) if group else most
 
 
 def row_count(path: Path) -> int:
