@@ -51,10 +51,9 @@ def against_floor(interval: tuple[float, float], floor: float) -> Answer:
     >>> against_floor((0.6, 0.8), 0.7)
     <Answer.INSUFFICIENT: 'insufficient evidence'>
     """
-    if interval[0] >= floor:
-        return Answer.PASS
-    fails = interval[1] < floor or not is_computed(interval)
-    return Answer.FAIL if fails else Answer.INSUFFICIENT
+    if interval[1] < floor or not is_computed(interval):
+        return Answer.FAIL
+    return Answer.PASS if interval[0] >= floor else Answer.INSUFFICIENT
 
 
 def under_ceilings(interval: tuple[float, float], *, warn_over: float, fail_over: float, smallest: float) -> Answer:
