@@ -104,14 +104,20 @@ def test_a_slightly_weak_slice_is_a_warning() -> None:
     assert (found.answer, found.limit) == (Answer.WARN, 0.02)
 
 
-def test_slices_that_are_too_small_to_tell_are_a_warning_that_says_so() -> None:
-    evidence, strict = _evidence(), replace(GATE, warn_over=0.01, fail_over=0.01)
-    few = weak_slices(evidence, minimum_n=50)
-    assert all(one.interval[1] - one.interval[0] > 0.02 for one in few)
-    found = strict.judge(evidence)
-    assert found.answer is Answer.WARN
-    assert f"; {len(few)} of {len(few)} slices are too small to tell 1%" in found.reason
-    assert replace(GATE, fail_over=9.0).judge(evidence).answer is Answer.PASS
+def test_slices_that_are_too_small_to_tell_are_a_warning_and_no_evidence_where_all_are() -> None:
+    evidence = _evidence()
+    slices = weak_slices(evidence, minimum_n=50)
+    # an effect of 1.96 + 0.84 standard errors is seen 4 times of 5, and the interval reaches 1.96 of them
+    shown = sorted((one.interval[1] - one.interval[0]) / 2 * (1.959964 + 0.841621) / 1.959964 for one in slices)
+    for limit, small, answer in (
+        (shown[-1] * 1.01, 0, Answer.PASS),
+        (shown[-1] * 0.99, 1, Answer.WARN),
+        (shown[0] * 1.01, len(shown) - 1, Answer.WARN),
+        (shown[0] * 0.99, len(shown), Answer.INSUFFICIENT),
+    ):
+        found = replace(GATE, warn_over=limit, fail_over=limit).judge(evidence)
+        assert found.answer is answer
+        assert (f"; {small} of {len(shown)} slices are too small to tell" in found.reason) is (small > 0)
 
 
 def test_slices_of_one_customer_alone_are_no_evidence() -> None:
