@@ -17,6 +17,7 @@ from churn.champion import Champion, learned_dates
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled, read_protected, table_fingerprint
+from churn.night import walker
 from churn.promotion.curves import precision_recall, roc
 from churn.promotion.diagrams import captured, recalibrated
 from churn.promotion.evidence import Cost, Evidence
@@ -32,6 +33,8 @@ from churn.stores.parquet import read_table
 from churn.training.bundle import Bundle
 from churn.training.split import Part
 
+LEAK_CODE = ("promotion", "stages/leakcheck.py")
+"""What a leak check was made by: one by other code is none."""
 _TIMED_ROWS = 20_000
 
 
@@ -72,7 +75,7 @@ def _test_part(challenger: Bundle, champion: Champion | None) -> Part:
     test = Part.from_json(challenger.lineage["parts"]["test"])
     if champion is None:
         return test
-    known = learned_dates(champion, test)
+    known = learned_dates(champion, test, horizon_days=challenger.horizon_days)
     if known:
         found = f"the champion (version {champion.version}) learned labels of the test dates "
         after = (
@@ -89,25 +92,32 @@ def _scores(doors: Doors, bundle: Bundle, features: pl.DataFrame) -> npt.NDArray
 
 
 def _cost(doors: Doors, bundle: Bundle, rows: Labelled) -> Cost:
+    """Returns the bundle's size, and the time a row of what scores a night of as many customers as the last tested."""
     some = rows.features.head(_TIMED_ROWS)
-    _scores(doors, bundle, some)  # the first call may load and compile
+    walks, _ = walker(doors, bundle, rows.days.max().item())
+    scorer = bundle.scorer(num_threads=doors.settings.resources.threads, walker=walks)
+    scorer.scores(some)  # the engine's code is loaded by now, and the first call finds cold caches
     started = time.perf_counter()
-    _scores(doors, bundle, some)
+    scorer.scores(some)
     seconds = time.perf_counter() - started
     size = sum(len(content) for content in bundle.to_files().values())
     return Cost(bytes=size, microseconds_per_row=1e6 * seconds / some.height)
 
 
 def _leaks(doors: Doors, challenger: Bundle) -> Leaks | None:
-    """Returns what the leak check found on the challenger's own training table; None where it did not run on that."""
-    lineage = challenger.lineage
+    """Returns what the leak check found on the challenger's own training table, and under which limits.
+
+    None where it did not run on that, or ran by other code than today's.
+    """
+    lineage, code = challenger.lineage, doors.code(*LEAK_CODE)
     train, test = (Part.from_json(lineage["parts"][part]) for part in ("train", "test"))
     wanted = table_fingerprint(train, test, lineage["inputs"])
     for day in reversed(doors.lake.days("leaks", doors.settings.dataset.name)):
         partition = doors.partition("leaks", day)
         manifest = doors.lake.open(partition, made_by=doors.command("leakcheck", day))
-        if manifest.inputs["training"] == wanted:
-            return Leaks.from_table(read_table(doors.lake.path(partition) / "leaks.parquet"))
+        if manifest.inputs["training"] == wanted and manifest.inputs["code"] == code:
+            limits = ", ".join(f"{name}={value}" for name, value in manifest.facts["limits"].items())
+            return Leaks.from_table(read_table(doors.lake.path(partition) / "leaks.parquet"), settings=limits)
     return None
 
 

@@ -132,12 +132,15 @@ def scored_by(doors: Doors, champion: Champion, day: date) -> Champion:
     return champion if version == champion.version else version_of(doors, version)
 
 
-def learned_dates(champion: Champion, test: Part) -> tuple[date, ...]:
-    """Returns the dates of a part of whose labels the champion learned some, so that it cannot be judged there."""
+def learned_dates(champion: Champion, test: Part, *, horizon_days: int) -> tuple[date, ...]:
+    """Returns the dates of a part of whose labels the champion learned some, so that it cannot be judged there.
+
+    `horizon_days` are those of the part's labels; the longer horizon of both counts.
+    """
     parts = [Part.from_json(champion.bundle.lineage["parts"][name]) for name in ("train", "calibration")]
-    horizon = champion.bundle.horizon_days
+    longer = max(horizon_days, champion.bundle.horizon_days)
 
     def knows(day: date) -> bool:
-        return any(part.overlaps(replace(test, dates=(day,)), horizon_days=horizon) for part in parts)
+        return any(part.overlaps(replace(test, dates=(day,)), horizon_days=longer) for part in parts)
 
     return tuple(filter(knows, test.dates))

@@ -6,9 +6,12 @@ have seen cannot be judged a year later. A figure that cannot be computed is a f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from churn.errors import DataError
 
 
 class Answer(StrEnum):
@@ -26,6 +29,9 @@ class Finding:
 
     `figure`, `interval` and `limit` share one unit, named in `unit`; `n` counts rows; `smallest_effect` is the smallest
     deviation that `n` rows show with 80 % power (the unit of `figure`). None where a figure does not exist.
+
+    Raises:
+        DataError: a pass or a warning with a figure, an interval or a smallest effect that is no finite number.
     """
 
     check: str
@@ -37,6 +43,13 @@ class Finding:
     smallest_effect: float | None
     unit: str
     reason: str
+
+    def __post_init__(self) -> None:
+        numbers = (self.figure, *(self.interval or ()), self.smallest_effect)
+        told = all(number is None or math.isfinite(number) for number in numbers)
+        if self.answer in {Answer.PASS, Answer.WARN} and not told:
+            found = f"{self.answer}, and a figure that cannot be computed: {self.reason}"
+            raise DataError(where=f"check {self.check}", found=found, action="look for rows that hold no number")
 
 
 _GRAVITY = (Answer.PASS, Answer.WARN, Answer.INSUFFICIENT, Answer.FAIL)

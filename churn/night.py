@@ -81,15 +81,13 @@ def _write(
 ) -> None:
     from churn.scoring.predictor import Predictor
     from churn.scoring.shortlist import Shortlist
-    from churn.scoring.stepwise import ROWS as STEPWISE_ROWS
     from churn.scoring.tally import Tally
     from churn.stores.overlap import across
-    from churn.stores.parquet import ParquetWriter, read_chunks, row_count, rows_at_a_time
+    from churn.stores.parquet import ParquetWriter, read_chunks, rows_at_a_time
 
     resources = doors.settings.resources
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
-    few = row_count(features) <= STEPWISE_ROWS
-    walk, name = (None, engine) if engine == "lightgbm" else _walker(doors, champion.bundle, few=few)
+    walk, name = (None, engine) if engine == "lightgbm" else walker(doors, champion.bundle, day)
     threads = resources.threads if walk else 1  # LightGBM has threads of its own
     each = resources.threads // threads
     predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=each, walker=walk)
@@ -115,16 +113,21 @@ def _write(
         write_reasons(doors, champion.bundle, shortlist.rows, wanted=reasons, staging=staging)
 
 
-def _walker(doors: Doors, bundle: Bundle, *, few: bool) -> tuple[Walker | None, str]:
-    """Returns what of ours walks a model's trees, None where it cannot; and who walks them, and why."""
+def walker(doors: Doors, bundle: Bundle, day: date) -> tuple[Walker | None, str]:
+    """Returns what of ours walks a model's trees on a night, None where it cannot; and who walks them, and why.
+
+    Raises:
+        DataError: the night's features are not there, or damaged.
+    """
     from churn.scoring.forest import engine_of
-    from churn.scoring.stepwise import Stepwise
+    from churn.scoring.stepwise import ROWS, Stepwise
+    from churn.stores.parquet import row_count
 
     name = engine_of(bundle.model_text)
     if name != "numba":
-        log.warning("our engine cannot walk the champion, and its scores take many times as long: %s", name)
+        log.warning("our engine cannot walk the model, and its scores take many times as long: %s", name)
         return None, name
-    if few:
+    if row_count(doors.lake.path(doors.partition("features", day)) / "features.parquet") <= ROWS:
         return Stepwise(bundle.model_text), "numpy"
     return _ready(bundle.model_text, doors.settings.root / ".cache" / "numba"), name
 

@@ -18,7 +18,10 @@ from churn.training.model import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakFree:
-    """The leak check found no suspicion; what one means is `found`, and what it means that none ran is `not_run`."""
+    """The leak check found no suspicion; what one means is `found`, and what it means that none ran is `not_run`.
+
+    The finding says under which limits, since it is for a person to judge whether those were strict enough.
+    """
 
     kind: Literal["leak_free"]
     found: Literal["warn", "fail"]
@@ -28,14 +31,16 @@ class LeakFree:
     def judge(self, evidence: Evidence) -> Finding:
         """Returns the first suspicion, or else what came nearest to one."""
         if evidence.leaks is None:
-            reason = "the leak check did not run: stage=leakcheck"
+            reason = "no leak check by this code ran on this training table: stage=leakcheck"
             return without_figure(self.kind, Answer(self.not_run), evidence, unit="", reason=reason)
         suspicions, nearest = evidence.leaks.suspicions, evidence.leaks.nearest
+        under = f" (checked with {evidence.leaks.settings})"
         if suspicions:
-            return _told(Answer(self.found), suspicions[0], before=f"suspicions: {len(suspicions)}, the first: ")
+            before = f"suspicions: {len(suspicions)}, the first: "
+            return _told(Answer(self.found), suspicions[0], before=before, after=under)
         if nearest:
-            return _told(Answer.PASS, nearest[0], before="no suspicion; nearest to one: ")
-        return without_figure(self.kind, Answer.PASS, evidence, unit="", reason="no suspicion")
+            return _told(Answer.PASS, nearest[0], before="no suspicion; nearest to one: ", after=under)
+        return without_figure(self.kind, Answer.PASS, evidence, unit="", reason=f"no suspicion{under}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,7 @@ class Size:
         return _measured(self.kind, figure, limits, evidence=evidence, unit="bytes")
 
 
-def _told(answer: Answer, one: Suspicion, *, before: str) -> Finding:
+def _told(answer: Answer, one: Suspicion, *, before: str, after: str) -> Finding:
     return Finding(
         check="leak_free",
         answer=answer,
@@ -86,7 +91,7 @@ def _told(answer: Answer, one: Suspicion, *, before: str) -> Finding:
         n=one.n,
         smallest_effect=None,
         unit=one.unit,
-        reason=before + (f"{one.feature}: " if one.feature else "") + f"{one.kind}, {one.reason}",
+        reason=before + (f"{one.feature}: " if one.feature else "") + f"{one.kind}, {one.reason}{after}",
     )
 
 
@@ -96,7 +101,7 @@ def _measured(
     if figure is None:
         reason = "not measured"
         return without_figure(check, Answer.INSUFFICIENT, evidence, unit=unit, reason=reason)
-    over = sum(figure > limit for limit in limits)
+    over = sum(not figure <= limit for limit in limits)  # what is no number is over both
     return Finding(
         check=check,
         answer=(Answer.PASS, Answer.WARN, Answer.FAIL)[over],

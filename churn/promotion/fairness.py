@@ -15,8 +15,8 @@ import numpy as np
 
 from churn.findings import Answer, Finding, worst
 from churn.promotion.evidence import Evidence
-from churn.promotion.groups import Contrast, Group, against_best, gap, groups, off, ratio, widened
-from churn.promotion.judging import require, smallest_of
+from churn.promotion.groups import Contrast, Group, against_best, gap, groups, off, ratio, unknown, widened
+from churn.promotion.judging import is_computed, require, smallest_of
 from churn.promotion.stability import on_list
 from churn.training.model import Task
 
@@ -28,7 +28,8 @@ class DemographicParity:
     """Each group is on the list at least `minimum_ratio` times as often as the group that is on it most.
 
     Pass where the whole interval lies at or over it, `breach` where it lies under, warn in between; groups under
-    `minimum_n` customers are not judged, insufficient where no two are left of any attribute.
+    `minimum_n` customers are not judged, insufficient where no two are left of any attribute, and where one is null for
+    more than half of the rows.
 
     Source: the four-fifths rule, 29 CFR 1607.4(D); the interval of the ratio is Katz's on the logarithm.
     """
@@ -56,7 +57,7 @@ class DemographicParity:
         z = widened(len(pairs))
         contrasts = [ratio(low, best, listed=listed, z=z) for low, best in pairs]
         answers = [_over(one.interval, self.minimum_ratio, self.breach) for one in contrasts]
-        return _finding(self, contrasts, answers=answers, found=found)
+        return _finding(self, contrasts, answers=answers, found=found, nulls=unknown(evidence))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,7 @@ class EqualOpportunity:
         z = widened(len(pairs))
         contrasts = [gap(low, best, listed=listed, z=z) for low, best in pairs]
         answers = [_under(one.interval, self.maximum_gap, self.breach) for one in contrasts]
-        return _finding(self, contrasts, answers=answers, found=found)
+        return _finding(self, contrasts, answers=answers, found=found, nulls=unknown(evidence))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ class CalibrationByGroup:
         z = widened(len(judged))
         contrasts = [off(group, evidence, z=z) for group in judged if not group.rows.all()]
         answers = [_under(_size(one.interval), self.maximum_gap, self.breach) for one in contrasts]
-        return _finding(self, contrasts, answers=answers, found=found)
+        return _finding(self, contrasts, answers=answers, found=found, nulls=unknown(evidence))
 
 
 def _require_limit(gate: FairnessGate) -> None:
@@ -142,36 +143,48 @@ def _size(interval: tuple[float, float]) -> tuple[float, float]:
 
 
 def _over(interval: tuple[float, float], floor: float, breach: Breach) -> Answer:
+    if not is_computed(interval):
+        return Answer.FAIL
     if interval[0] >= floor:
         return Answer.PASS
     return Answer(breach) if interval[1] < floor else Answer.WARN
 
 
 def _under(interval: tuple[float, float], ceiling: float, breach: Breach) -> Answer:
+    if not is_computed(interval):
+        return Answer.FAIL
     if interval[1] <= ceiling:
         return Answer.PASS
     return Answer(breach) if interval[0] > ceiling else Answer.WARN
 
 
 def _finding(
-    gate: FairnessGate, contrasts: Sequence[Contrast], *, answers: Sequence[Answer], found: Sequence[Group]
+    gate: FairnessGate,
+    contrasts: Sequence[Contrast],
+    *,
+    answers: Sequence[Answer],
+    found: Sequence[Group],
+    nulls: Sequence[str],
 ) -> Finding:
-    """Returns the gravest contrast; groups that are too small to judge are named, and are a warning."""
+    """Returns the gravest contrast; groups that are too small to judge are named and are a warning.
+
+    Attributes that are mostly null are named, too, and are a lack of evidence.
+    """
     small = [f"{one.attribute} {one.name} ({one.customers})" for one in found if one.customers < gate.minimum_n]
     if not contrasts:
-        return _nothing(gate, found, small=small)
+        return _nothing(gate, found, small=small, nulls=nulls)
     gravest = worst(answers)
     one = max((each for each, own in zip(contrasts, answers, strict=True) if own is gravest), key=_distance)
     return Finding(
         check=gate.kind,
-        answer=worst([gravest, Answer.WARN]) if small else gravest,
+        answer=worst([gravest, *(Answer.WARN for _ in small), *(Answer.INSUFFICIENT for _ in nulls)]),
         figure=one.figure,
         interval=one.interval,
         limit=gate.limit,
         n=one.n,
         smallest_effect=smallest_of(one.interval),
         unit=gate.unit,
-        reason=f"{one.text}, limit {gate.limit}{_left_out(small)}",
+        reason=f"{one.text}, limit {gate.limit}{_left_out(small)}{_not_known(nulls)}",
     )
 
 
@@ -180,20 +193,20 @@ def _distance(one: Contrast) -> float:
     return abs(one.figure - one.equal)
 
 
-def _nothing(gate: FairnessGate, found: Sequence[Group], *, small: Sequence[str]) -> Finding:
+def _nothing(gate: FairnessGate, found: Sequence[Group], *, small: Sequence[str], nulls: Sequence[str]) -> Finding:
     """Returns the finding where nothing can be compared: fine where there is nothing to, and else no evidence."""
     alone = "each attribute has one group alone" if found else "no protected attribute is declared"
     reason = f"no two groups are large enough to be compared{_left_out(small)}" if small else alone
     return Finding(
         check=gate.kind,
-        answer=Answer.INSUFFICIENT if small else Answer.PASS,
+        answer=Answer.INSUFFICIENT if small or nulls else Answer.PASS,
         figure=None,
         interval=None,
         limit=gate.limit,
         n=sum(int(group.rows.sum()) for group in found),
         smallest_effect=None,
         unit=gate.unit,
-        reason=reason,
+        reason=reason + _not_known(nulls),
     )
 
 
@@ -202,6 +215,10 @@ def _left_out(names: Sequence[str]) -> str:
         return ""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return f"; too few customers to judge: {', '.join(names[:5])}{more}"
+
+
+def _not_known(nulls: Sequence[str]) -> str:
+    return f"; not known of most rows: {', '.join(nulls)}" if nulls else ""
 
 
 FairnessGate: TypeAlias = DemographicParity | EqualOpportunity | CalibrationByGroup

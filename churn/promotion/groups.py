@@ -18,6 +18,8 @@ from churn.promotion.delong import Booleans, Floats, error_of_mean
 from churn.promotion.evidence import Evidence
 from churn.promotion.stability import on_list
 
+_UNKNOWN = 0.5  # of the rows null: an attribute is not known then
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
@@ -75,6 +77,17 @@ def groups(evidence: Evidence, *, among: Booleans | None = None) -> list[Group]:
             customers = int(np.unique(owners[rows]).size)
             found_groups.append(Group(attribute=attribute, name=str(name), rows=rows, customers=customers))
     return found_groups
+
+
+def unknown(evidence: Evidence) -> list[str]:
+    """Returns the attributes that are null for more than half of the rows, each with its share of nulls.
+
+    What is not known cannot be compared: a join that matches nobody would make one group, alike to itself.
+    """
+    frame = evidence.protected
+    columns = () if frame is None else frame.get_columns()
+    shares = [(column.name, column.null_count() / len(column)) for column in columns]
+    return [f"{name} ({share:.0%} null)" for name, share in shares if share > _UNKNOWN]
 
 
 def group_rates(evidence: Evidence) -> tuple[GroupRates, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 
 from churn.errors import SettingsError
@@ -33,26 +34,38 @@ def require_limits(kind: str, *, warn_over: float, fail_over: float) -> None:
     require(0 < warn_over <= fail_over, kind, found=found, action="choose two limits over 0, the second no lower")
 
 
+def is_computed(interval: tuple[float, float]) -> bool:
+    """Returns whether both ends are numbers; an endless one is, and tells nothing.
+
+    >>> is_computed((0.1, math.inf)), is_computed((math.nan, 0.1))
+    (True, False)
+    """
+    return not any(map(math.isnan, interval))
+
+
 def against_floor(interval: tuple[float, float], floor: float) -> Answer:
     """Returns pass where the whole interval is at or over the floor, fail where it is under, insufficient in between.
+
+    Fail where the interval cannot be computed.
 
     >>> against_floor((0.6, 0.8), 0.7)
     <Answer.INSUFFICIENT: 'insufficient evidence'>
     """
-    if interval[0] >= floor:
-        return Answer.PASS
-    return Answer.FAIL if interval[1] < floor else Answer.INSUFFICIENT
+    if interval[1] < floor or not is_computed(interval):
+        return Answer.FAIL
+    return Answer.PASS if interval[0] >= floor else Answer.INSUFFICIENT
 
 
 def under_ceilings(interval: tuple[float, float], *, warn_over: float, fail_over: float, smallest: float) -> Answer:
     """Returns warn or fail where the whole interval lies over that limit.
 
     Insufficient where these rows could not have told a figure at `fail_over` from none, so that a pass says nothing.
+    Fail where the interval cannot be computed.
 
     >>> under_ceilings((0.03, 0.04), warn_over=0.02, fail_over=0.05, smallest=0.01)
     <Answer.WARN: 'warn'>
     """
-    if interval[0] > fail_over:
+    if interval[0] > fail_over or not is_computed(interval):
         return Answer.FAIL
     if smallest > fail_over:
         return Answer.INSUFFICIENT

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from churn.errors import DataError
-from churn.findings import Answer, Finding
+from churn.findings import Answer, Finding, worst
 from churn.promotion.delong import Booleans, Floats, Ints, error_of_mean
 from churn.promotion.evidence import Evidence
 from churn.promotion.judging import require, require_limits, smallest_of, under_ceilings, without_figure
@@ -84,6 +84,8 @@ class WeakSlices:
     """In no slice is the squared error surely more than `warn_over`, or `fail_over`, above the baseline's.
 
     Both are shares of the baseline's error. Insufficient where no slice of `minimum_n` rows can be searched and tested.
+    A warning, too, where a tested slice is too small to show `fail_over`: few businesses have the rows for that in
+    every slice, so that insufficient would keep their first champion for ever.
     """
 
     kind: Literal["weak_slices"]
@@ -106,21 +108,29 @@ class WeakSlices:
         if not found:
             reason = f"no slice of {self.minimum_n} rows looks worse than {_baseline(evidence)}"
             return without_figure(self.kind, Answer.PASS, evidence, unit=unit, reason=reason)
-        return self._judged(found[0], evidence, unit=unit)
+        return self._judged(found, evidence, unit=unit)
 
-    def _judged(self, worst: Slice, evidence: Evidence, *, unit: str) -> Finding:
-        limits = {"warn_over": self.warn_over, "fail_over": self.fail_over}
+    def _judged(self, found: tuple[Slice, ...], evidence: Evidence, *, unit: str) -> Finding:
+        first, small = found[0], [one for one in found if smallest_of(one.interval) > self.fail_over]
+        untold = f"; {len(small)} of {len(found)} slices are too small to tell {self.fail_over:.0%}" if small else ""
+        error = f"squared error {first.excess:+.1%} against {_baseline(evidence)}, {first.n:,} rows"
         return Finding(
             check=self.kind,
-            answer=under_ceilings(worst.interval, **limits, smallest=0.0),
-            figure=worst.excess,
-            interval=worst.interval,
-            limit=self.fail_over if worst.interval[0] > self.fail_over else self.warn_over,
-            n=worst.n,
-            smallest_effect=smallest_of(worst.interval),
+            answer=self._answer(found),
+            figure=first.excess,
+            interval=first.interval,
+            limit=self.fail_over if first.interval[0] > self.fail_over else self.warn_over,
+            n=first.n,
+            smallest_effect=smallest_of(first.interval),
             unit=unit,
-            reason=f"{worst.name}: squared error {worst.excess:+.1%} against {_baseline(evidence)}, {worst.n:,} rows",
+            reason=f"{first.name}: {error}{untold}",
         )
+
+    def _answer(self, found: tuple[Slice, ...]) -> Answer:
+        limits = {"warn_over": self.warn_over, "fail_over": self.fail_over}
+        answer = worst(under_ceilings(one.interval, **limits, smallest=smallest_of(one.interval)) for one in found)
+        tells = math.isfinite(found[0].interval[0])  # where the first is of one customer alone, all are
+        return Answer.WARN if answer is Answer.INSUFFICIENT and tells else answer
 
 
 def _baseline(evidence: Evidence) -> str:

@@ -98,10 +98,14 @@ class Suspicion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaks:
-    """What was found: `suspicions` beyond their limits, and `nearest`, for each kind what came nearest and stayed."""
+    """What was found: `suspicions` beyond their limits, and `nearest`, for each kind what came nearest and stayed.
+
+    `settings` says in words under which limits, where that is known.
+    """
 
     suspicions: tuple[Suspicion, ...]
     nearest: tuple[Suspicion, ...]
+    settings: str = "unknown limits"
 
     @classmethod
     def together(cls, found: Iterable[Leaks]) -> Leaks:
@@ -119,8 +123,8 @@ class Leaks:
         return pl.DataFrame(rows, schema=_COLUMNS)
 
     @classmethod
-    def from_table(cls, table: pl.DataFrame) -> Leaks:
-        """Returns what was published.
+    def from_table(cls, table: pl.DataFrame, *, settings: str = "unknown limits") -> Leaks:
+        """Returns what was published, by a check under some limits.
 
         >>> one = Suspicion(feature="fee", kind=Kind.ALONE, figure=0.9, interval=(0.8, 0.95), limit=0.7, n=9,
         ...                 unit="AUC", reason="r")
@@ -132,6 +136,7 @@ class Leaks:
         return cls(
             suspicions=tuple(one for suspicious, one in read if suspicious),
             nearest=tuple(one for suspicious, one in read if not suspicious),
+            settings=settings,
         )
 
 

@@ -61,18 +61,20 @@ def run(settings: Settings) -> Outcome:
 
 def _publish(stage: LeakcheckStage, doors: Doors, found: Leaks, *, split: Split, inputs: dict[str, str]) -> None:
     """Publishes what was found, for the gate that asks whether the check ran clean on a candidate's training table."""
+    from churn.case import LEAK_CODE
     from churn.labelled import table_fingerprint
     from churn.stores.parquet import write_table
 
-    table = found.to_table()
+    table, limits = found.to_table(), {"num_iterations": stage.num_iterations, **asdict(stage.limits)}
     made_from = {
         "training": table_fingerprint(split.train, split.test, inputs),
-        "limits": fingerprint(asdict(stage.limits)),
-        "code": doors.code("promotion", "stages/leakcheck.py"),
+        "limits": fingerprint(limits),
+        "code": doors.code(*LEAK_CODE),
     }
     with doors.lake.publish(doors.partition("leaks", doors.day), inputs=made_from) as staging:
         write_table(staging.path / "leaks.parquet", table)
         staging.rows["leaks.parquet"] = table.height
+        staging.facts["limits"] = limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,7 +114,7 @@ def _unpromotable(doors: Doors, test: Part) -> str | None:
     champion = None
     with suppress(DataError):  # a damaged champion is stage=promote's to tell
         champion = find_champion(doors)
-    known = learned_dates(champion, test) if champion else ()
+    known = learned_dates(champion, test, horizon_days=doors.dataset.horizon_days) if champion else ()
     if champion is None or not known:
         return None
     told = f"the champion (version {champion.version}) learned labels of {len(known)} of the {len(test.dates)}"

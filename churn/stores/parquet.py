@@ -71,7 +71,9 @@ def read_chunks(path: Path, *, rows: int) -> Iterator[pl.DataFrame]:
 
 
 def rows_at_a_time(path: Path, *, most: int) -> int:
-    """Returns into how many rows each row group of a file is best cut: `most`, or as many as 8 MiB of numbers hold.
+    """Returns into how many rows each row group of a file is best cut: `most`, or as many as 8 MiB hold.
+
+    A row counts as 8 bytes a column, or as what it takes in the file before compression where that is more (texts).
 
     Raises:
         DataError: the file is not parquet, or is cut short.
@@ -79,8 +81,14 @@ def rows_at_a_time(path: Path, *, most: int) -> int:
     with _parquet_errors(path):
         found = pq.read_metadata(path)
     group = found.row_group(0).num_rows if found.num_row_groups else 0
-    most = max(1, min(most, _MOST_BYTES // (8 * max(found.num_columns, 1))))
+    most = max(1, min(most, int(_MOST_BYTES / max(8 * found.num_columns, _row_bytes(found), 1))))
     return ceil(group / ceil(group / most)) if group else most
+
+
+def _row_bytes(footer: pq.FileMetaData) -> float:
+    """Returns what a row of the heaviest row group takes before compression."""
+    groups = map(footer.row_group, range(footer.num_row_groups))
+    return max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=0.0)
 
 
 def row_count(path: Path) -> int:

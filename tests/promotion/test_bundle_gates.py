@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,11 @@ def test_speed_and_size_are_held_against_their_limits(time: float, answer: Answe
         assert found.figure == pytest.approx(figure)
 
 
+def test_a_time_that_is_no_number_is_a_failure() -> None:
+    cost = Cost(bytes=1, microseconds_per_row=math.nan)
+    assert SPEED.judge(replace(EVIDENCE, cost=cost)).answer is Answer.FAIL
+
+
 def test_what_was_not_measured_is_no_evidence() -> None:
     assert SPEED.judge(EVIDENCE).answer is SIZE.judge(EVIDENCE).answer is Answer.INSUFFICIENT
 
@@ -38,15 +44,16 @@ def test_what_was_not_measured_is_no_evidence() -> None:
 @pytest.mark.parametrize("found", ["warn", "fail"])
 def test_a_suspicion_is_told_with_its_evidence(found: str) -> None:
     gate = replace(LEAK_FREE, found=found)  # type: ignore[arg-type]
-    told = gate.judge(replace(EVIDENCE, leaks=Leaks(suspicions=(REFUND, REFUND), nearest=())))
+    told = gate.judge(replace(EVIDENCE, leaks=Leaks(suspicions=(REFUND, REFUND), nearest=(), settings="alpha=0.1")))
     assert (told.answer, told.figure, told.interval, told.limit, told.n) == (Answer(found), 0.2, (0.1, 0.3), 0.03, 80)
-    assert told.reason == "suspicions: 2, the first: refund: ranks alone beyond belief, why"
+    assert told.reason == "suspicions: 2, the first: refund: ranks alone beyond belief, why (checked with alpha=0.1)"
 
 
 def test_a_clean_leak_check_passes_with_what_came_nearest() -> None:
     told = LEAK_FREE.judge(replace(EVIDENCE, leaks=Leaks(suspicions=(), nearest=(REFUND,))))
     assert (told.answer, told.figure, "nearest to one: refund" in told.reason) == (Answer.PASS, 0.2, True)
-    assert LEAK_FREE.judge(replace(EVIDENCE, leaks=Leaks(suspicions=(), nearest=()))).answer is Answer.PASS
+    nothing = LEAK_FREE.judge(replace(EVIDENCE, leaks=Leaks(suspicions=(), nearest=(), settings="alpha=0.1")))
+    assert (nothing.answer, nothing.reason) == (Answer.PASS, "no suspicion (checked with alpha=0.1)")
 
 
 @pytest.mark.parametrize("not_run", ["warn", "insufficient evidence"])

@@ -80,6 +80,27 @@ def test_the_interval_is_wider_for_every_group_that_is_compared() -> None:
     assert three.interval == pytest.approx((low, high), abs=0.001)
 
 
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize(("nulls", "told"), [(1.0, "100%"), (0.51, "51%"), (0.5, None)])
+def test_an_attribute_that_is_mostly_null_is_no_evidence(gate: FairnessGate, nulls: float, told: str | None) -> None:
+    evidence = _rows({"a": (500, 5000), "b": (500, 5000)})
+    region = pl.Series("region", np.tile(["a", "b"], 5000))
+    known = pl.int_range(10000, eager=True) >= nulls * 10000
+    frame = pl.DataFrame({"age": np.tile(["x", "y"], 5000)}).with_columns(region.zip_with(known, region.clear(10000)))
+    found = replace(gate, breach="warn").judge(replace(evidence, protected=frame))
+    assert (found.answer is INSUFFICIENT) is bool(told)
+    assert (f"not known of most rows: region ({told} null)" in found.reason) is bool(told)
+    alone = gate.judge(replace(evidence, protected=pl.DataFrame({"region": region.clear(10000)})))
+    assert alone.answer is INSUFFICIENT
+
+
+def test_a_calibration_that_is_no_number_is_a_failure() -> None:
+    evidence = _rows({"a": (500, 5000), "b": (500, 5000)})
+    scores = evidence.challenger.copy()
+    scores[0] = np.nan
+    assert replace(CALIBRATED, breach="warn").judge(replace(evidence, challenger=scores)).answer is FAIL
+
+
 def test_a_breach_can_be_a_warning() -> None:
     unequal = _rows({"a": (500, 5000), "b": (300, 5000)})
     assert replace(PARITY, breach="warn").judge(unequal).answer is WARN

@@ -19,6 +19,7 @@ from churn.promotion.duels import NonInferior, Superior
 from churn.promotion.evidence import Evidence
 from churn.promotion.floors import AucFloor
 from churn.promotion.gates import Gate
+from churn.promotion.judging import against_floor, under_ceilings
 from churn.promotion.metrics import Vector, auc, calibration_in_the_large
 from tests.promotion.campaign import CAMPAIGN
 
@@ -64,6 +65,13 @@ CALIBRATION = CalibrationInTheLarge(kind="calibration_in_the_large", maximum=0.0
 def test_each_gate_can_give_each_of_its_answers(gate: Gate, evidence: Evidence, answer: Answer) -> None:
     found = gate.judge(evidence)
     assert (found.check, found.answer) == (gate.kind, answer)
+
+
+@pytest.mark.parametrize("interval", [(math.nan, math.nan), (0.0, math.nan), (math.nan, 0.0)])
+def test_an_interval_that_cannot_be_computed_is_a_failure(interval: tuple[float, float]) -> None:
+    assert against_floor(interval, 0.0) is FAIL
+    for smallest in (0.1, 9.0):
+        assert under_ceilings(interval, warn_over=0.2, fail_over=0.5, smallest=smallest) is FAIL
 
 
 @pytest.mark.parametrize("gate", [FLOOR, SUPERIOR, NON_INFERIOR, CALIBRATION])

@@ -104,8 +104,25 @@ def test_a_slightly_weak_slice_is_a_warning() -> None:
     assert (found.answer, found.limit) == (Answer.WARN, 0.02)
 
 
+def test_slices_that_are_too_small_to_tell_are_a_warning_that_says_so() -> None:
+    evidence, strict = _evidence(), replace(GATE, warn_over=0.01, fail_over=0.01)
+    few = weak_slices(evidence, minimum_n=50)
+    assert all(one.interval[1] - one.interval[0] > 0.02 for one in few)
+    found = strict.judge(evidence)
+    assert found.answer is Answer.WARN
+    assert f"; {len(few)} of {len(few)} slices are too small to tell 1%" in found.reason
+    assert replace(GATE, fail_over=9.0).judge(evidence).answer is Answer.PASS
+
+
+def test_slices_of_one_customer_alone_are_no_evidence() -> None:
+    evidence = _evidence(spoil="plan = 'pro'")
+    two = replace(evidence, customers=np.arange(N) % 2, resampling=Resampling(seed=0))
+    found = GATE.judge(two)
+    assert (found.answer, found.figure is None) == (Answer.INSUFFICIENT, False)
+
+
 def test_without_a_champion_weak_is_worse_than_the_mean_label() -> None:
-    assert GATE.judge(_evidence(champion=False)).answer is Answer.PASS
+    assert replace(GATE, fail_over=0.9).judge(_evidence(champion=False)).answer is Answer.PASS
     found = GATE.judge(_evidence(champion=False, spoil="plan = 'pro'", by=3.0))
     assert (found.answer, "against the mean label" in found.reason) == (Answer.FAIL, True)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from churn.errors import SettingsError
 from churn.findings import Answer
@@ -35,6 +37,12 @@ def test_the_share_of_the_list_that_is_new_is_held_against_both_limits(new: int,
     assert (found.answer, found.n) == (answer, 200)
     assert found.figure == pytest.approx(new / 200)
     assert found.limit == (0.6 if answer is Answer.FAIL else 0.3)
+
+
+def test_the_limits_that_are_shipped_refuse_another_list_altogether() -> None:
+    written = yaml.safe_load((Path(__file__).parents[2] / "conf" / "stage" / "promote.yaml").read_text())
+    shipped = Stability(**written["gates"]["stability"])
+    assert [shipped.judge(_evidence(new)).answer for new in (200, 170)] == [Answer.FAIL, Answer.WARN]
 
 
 def test_the_interval_is_that_of_a_share() -> None:

@@ -8,16 +8,28 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.model_quality import settings_of
+from churn.case import lay_out
+from churn.champion import require_champion
+from churn.doors import Doors
 from tests.command import FAST, TRAINED, churn, done
 
 LEAKCHECK = ("stage=leakcheck", f"date={TRAINED}", *FAST, "stage.num_iterations=60", "stage.limits.shuffles=2")
 
 
-def test_a_clean_business_is_silent_and_what_came_nearest_is_shown(lake: Path) -> None:
+def test_a_clean_business_is_silent_and_what_came_nearest_is_shown(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = done(*LEAKCHECK, root=lake)
     assert "leakcheck subscription: 0 suspicions" in ran.out
     assert "nearest (ranks alone beyond belief)" in ran.out
     assert "29 features" in ran.out
+
+    doors = Doors(settings_of("stage=promote", f"date={TRAINED}", f"root={lake}"))
+    leaks = lay_out(doors, require_champion(doors), champion=None).evidence.leaks
+    assert leaks is not None
+    assert leaks.settings.startswith("alpha=0.001, auc_gain=0.03, ")
+    assert "num_iterations=60, seed=1, shuffles=2" in leaks.settings
+    monkeypatch.setattr(Doors, "code", lambda *_: "as it is tomorrow")
+    assert lay_out(doors, require_champion(doors), champion=None).evidence.leaks is None
 
 
 def planted_sql(tmp_path: Path, change: Callable[[str, str], str]) -> Path:

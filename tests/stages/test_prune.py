@@ -57,8 +57,9 @@ def test_raw_days_that_a_models_labels_were_read_from_are_kept(lake: Path) -> No
     assert ["tables", "0", "of", "1"] in [line.split() for line in ran.out.splitlines()]
 
 
-def test_of_many_that_may_go_the_largest_are_listed_and_the_others_counted(lake: Path) -> None:
-    partition = Partition(kind="drift", dataset="subscription", day=date(2025, 8, 1))
+@pytest.mark.parametrize("kind", ["drift", "shadow", "leaks"])
+def test_of_many_that_may_go_the_largest_are_listed_and_the_others_counted(lake: Path, kind: str) -> None:
+    partition = Partition(kind=kind, dataset="subscription", day=date(2025, 8, 1))
     for size in range(31):
         with Lake(lake).publish(partition, inputs={}) as staging:
             (staging.path / "drift.parquet").write_bytes(bytes(size))

@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from churn.errors import DataError
-from churn.stores.parquet import ParquetWriter, read_chunks, read_table, write_table
+from churn.stores.parquet import ParquetWriter, read_chunks, read_table, rows_at_a_time, write_table
 
 TABLE = pl.DataFrame({"id": range(10), "name": [None, *"abcdefghi"], "x": [i / 3 for i in range(10)]})
 
@@ -26,6 +26,18 @@ def test_chunks_come_back_as_they_went_in(tmp_path: Path) -> None:
     assert_frame_equal(pl.concat(read_chunks(path, rows=4)), TABLE)
     assert_frame_equal(read_table(path), TABLE)
     assert_frame_equal(pl.read_parquet(path), TABLE)
+
+
+def test_rows_are_cut_by_the_bytes_of_their_texts_as_well(tmp_path: Path) -> None:
+    numbers = pl.DataFrame({"id": pl.int_range(20_000, eager=True)})
+    texts = numbers.with_columns(text=pl.lit("x" * 1000) + pl.col("id").cast(str))
+    for name, table in (("numbers", numbers), ("texts", texts)):
+        write_table(tmp_path / name, table)
+    assert rows_at_a_time(tmp_path / "numbers", most=15_000) == 10_000
+    rows = rows_at_a_time(tmp_path / "texts", most=15_000)
+    sizes = [chunk.estimated_size() for chunk in read_chunks(tmp_path / "texts", rows=rows)]
+    assert len(sizes) == 3
+    assert max(sizes) <= 8 * 2**20
 
 
 def test_the_same_chunks_give_the_same_bytes(tmp_path: Path) -> None:
