@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from churn.training.bundle import Bundle
 
-CHUNK = 200_000
+CHUNK = 35_000
 SEED = 1
 
 
@@ -67,11 +67,12 @@ def _encoded(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _scan(root: Path, night: date) -> None:
     """Reads and encodes every row, as scoring does, and asks no model."""
-    from churn.stores.overlap import ahead
+    from churn.stores.overlap import across
     from churn.stores.parquet import read_chunks
 
     bundle = _bundle(root)
-    rows = sum(len(bundle.encoding.matrix(chunk)) for chunk in ahead(read_chunks(_features(root, night), rows=CHUNK)))
+    chunks = read_chunks(_features(root, night), rows=CHUNK)
+    rows = sum(map(len, across(bundle.encoding.matrix, chunks, threads=2)))
     print(f"{rows:,} rows scanned")
 
 

@@ -7,12 +7,12 @@ files and `status` needs no registry.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 
+from churn import kept_champion
 from churn.doors import Doors
-from churn.errors import DataError, LockedError, SettingsError, TryAgainError
+from churn.errors import SettingsError, TryAgainError
 from churn.stores.aliases import Registered
 from churn.training.bundle import Bundle
 from churn.training.split import Part
@@ -37,10 +37,7 @@ def find_champion(doors: Doors) -> Champion | None:
         DataError: its bundle was changed since it was registered.
     """
     registered = doors.registry.champion()
-    if registered is None:
-        return None
-    bundle = _kept(doors, registered) or _fetched(doors, registered)
-    return Champion(version=registered.version, bundle=bundle)
+    return _ready(doors, registered) if registered else None
 
 
 def require_champion(doors: Doors) -> Champion:
@@ -49,51 +46,36 @@ def require_champion(doors: Doors) -> Champion:
     Raises:
         SettingsError: nobody was ever promoted.
     """
-    champion = find_champion(doors)
-    if champion is None:
-        action = f"run stage=train, then stage=promote (dataset={doors.settings.dataset.name})"
-        raise SettingsError(where=f"registry {doors.registry.model}", found="no champion yet", action=action)
-    return champion
+    return _ready(doors, doors.registry.champion())
 
 
 def champion_tonight(doors: Doors) -> Champion:
-    """Returns the champion; where the registry does not answer, the last that was verified and kept in the lake.
+    """Returns the champion; where the registry does not answer, the last that it named, from its copy in the lake.
 
     A night is scored by an earlier decision rather than by none; it is told, and stands in the night's manifest.
 
     Raises:
         SettingsError: nobody was ever promoted.
-        TryAgainError: the registry did not answer, and no whole copy of a champion is kept.
+        TryAgainError: the registry did not answer and no copy may score, or the champion's own bundle cannot be had.
     """
     try:
-        return require_champion(doors)
+        registered = doors.registry.champion()
     except TryAgainError as error:
-        kept = _last_kept(doors)
-        if kept is None:
+        known = kept_champion.last_known(doors)
+        if known is None:
             raise
-        log.warning("%s: %s; tonight's scores are by version %d, the last champion known", *_told(error), kept.version)
-        return kept
+        version, bundle, on = known
+        what = "tonight's scores are by version %d, which it named champion on %s"
+        log.warning(f"%s: %s; {what}", error.where, error.found, version, on)
+        return Champion(version=version, bundle=bundle, confirmed=False)
+    return _ready(doors, registered)
 
 
-def _told(error: TryAgainError) -> tuple[str, str]:
-    return error.where, error.found
-
-
-def _last_kept(doors: Doors) -> Champion | None:
-    partition = doors.partition("champion")
-    try:
-        manifest = doors.lake.manifest(partition)
-        if manifest is None:
-            return None
-        folder = doors.lake.path(partition)
-        bundle = Bundle.from_files({name: (folder / name).read_bytes() for name in manifest.files})
-    except (DataError, OSError) as error:
-        log.warning("the kept copy of the champion is damaged: %s", error)
-        return None
-    if bundle.fingerprint != manifest.inputs["bundle"]:
-        log.warning("the kept copy of the champion is another bundle than its manifest says")
-        return None
-    return Champion(version=int(manifest.inputs["model_version"]), bundle=bundle, confirmed=False)
+def _ready(doors: Doors, registered: Registered | None) -> Champion:
+    if registered is None:
+        action = f"run stage=train, then stage=promote (dataset={doors.settings.dataset.name})"
+        raise SettingsError(where=f"registry {doors.registry.model}", found="no champion yet", action=action)
+    return Champion(version=registered.version, bundle=kept_champion.bundle_of(doors, registered))
 
 
 def champion_of(doors: Doors, day: date) -> Champion:
@@ -138,8 +120,8 @@ def version_of(doors: Doors, version: int) -> Champion:
     registered = doors.registry.registered(version)
     reigning = doors.registry.champion()
     if reigning == registered:
-        return Champion(version=version, bundle=_kept(doors, registered) or _fetched(doors, registered))
-    bundle, _ = _download(doors, registered)
+        return _ready(doors, registered)
+    bundle, _ = kept_champion.download(doors, registered)
     return Champion(version=version, bundle=bundle)
 
 
@@ -162,48 +144,3 @@ def learned_dates(champion: Champion, test: Part, *, horizon_days: int) -> tuple
         return any(part.overlaps(replace(test, dates=(day,)), horizon_days=longer) for part in parts)
 
     return tuple(filter(knows, test.dates))
-
-
-def _inputs(registered: Registered) -> dict[str, str]:
-    return {
-        "model_version": str(registered.version),
-        "training": registered.fingerprint,
-        "bundle": registered.bundle,
-    }
-
-
-def _kept(doors: Doors, registered: Registered) -> Bundle | None:
-    partition = doors.partition("champion")
-    try:
-        if not doors.lake.is_current(partition, _inputs(registered)):
-            return None
-        manifest = doors.lake.open(partition, made_by="stage=promote")
-        folder = doors.lake.path(partition)
-        return Bundle.from_files({name: (folder / name).read_bytes() for name in manifest.files})
-    except DataError as error:
-        log.warning("the champion's copy is damaged and fetched again from the registry: %s", error.found)
-        return None
-
-
-def _fetched(doors: Doors, registered: Registered) -> Bundle:
-    bundle, files = _download(doors, registered)
-    with suppress(LockedError):  # another run keeps the same copy
-        _keep(doors, registered, files, bundle=bundle)
-    return bundle
-
-
-def _download(doors: Doors, registered: Registered) -> tuple[Bundle, dict[str, bytes]]:
-    files = doors.registry.bundle_files(registered.version)
-    bundle = Bundle.from_files(files)
-    if bundle.fingerprint != registered.bundle:
-        where = f"registry {doors.registry.model} version {registered.version}"
-        found = "its bundle is not the one that was registered"
-        raise DataError(where=where, found=found, action="restore its artifacts, or promote another version")
-    return bundle, files
-
-
-def _keep(doors: Doors, registered: Registered, files: dict[str, bytes], *, bundle: Bundle) -> None:
-    with doors.lake.publish(doors.partition("champion"), inputs=_inputs(registered)) as staging:
-        for name, content in files.items():
-            (staging.path / name).write_bytes(content)
-        staging.facts |= {"model_version": registered.version, "metrics": bundle.metrics}

@@ -1,7 +1,7 @@
 """How does a night get its scores?
 
-Chunks of the features partition stream through a model into one parquet file, published whole or not at all. While one
-chunk is scored the next is read and the last is written; every row carries the version that scored it.
+Chunks of the features partition stream through a model into one parquet file, published whole or not at all. While
+chunks are scored the next is read and the last is written; every row carries the version that scored it.
 """
 
 from __future__ import annotations
@@ -82,26 +82,22 @@ def _write(
     from churn.scoring.predictor import Predictor
     from churn.scoring.shortlist import Shortlist
     from churn.scoring.tally import Tally
-    from churn.stores.overlap import ahead, behind
+    from churn.stores.overlap import across
     from churn.stores.parquet import ParquetWriter, read_chunks, rows_at_a_time
 
     resources = doors.settings.resources
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
     walk, name = (None, engine) if engine == "lightgbm" else walker(doors, champion.bundle, day)
-    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=resources.threads, walker=walk)
-    rows, tally = rows_at_a_time(features, most=resources.chunk_rows), Tally()
-    shortlist = Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
-    with (
-        ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer,
-        behind(writer.write) as write,
-    ):
-        for chunk in ahead(read_chunks(features, rows=rows)):
-            matrix = predictor.encode(chunk)
-            scored = predictor.predict(chunk, day=day, matrix=matrix)
-            predictor.check(scored)
-            write(scored)
-            shortlist.show(chunk, scored)
-            tally.add(scored, unseen=predictor.unseen(matrix), nulls=predictor.nulls_read_as_zero(chunk))
+    threads = resources.threads if walk else 1  # LightGBM has threads of its own
+    each = resources.threads // threads
+    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=each, walker=walk)
+    chunks = read_chunks(features, rows=rows_at_a_time(features, most=resources.chunk_rows))
+    tally, shortlist = Tally(), Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
+    with ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer:
+        for scored in across(lambda chunk: predictor.score(chunk, day=day), chunks, threads=threads):
+            writer.write(scored.predictions)
+            shortlist.show(scored.features, scored.predictions)
+            tally.add(scored.predictions, unseen=scored.unseen, nulls=scored.nulls)
     staging.rows[SCORES] = writer.rows
     for column, count in tally.nulls.items():
         log.warning("%s: %s nulls, and training saw none: the model reads them as 0", column, f"{count:,}")

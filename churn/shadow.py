@@ -59,17 +59,22 @@ def find_shadow(doors: Doors) -> Champion | None:
         return None
 
 
-def shadow_nights(doors: Doors, challenger: Champion, *, champion: int) -> tuple[ShadowNight, ...]:
-    """Returns the nights that the challenger has scored beside the champion, oldest first."""
-    days = doors.lake.days(KIND, doors.settings.dataset.name)
-    beside = (day for day in days if _beside(doors, day, challenger=challenger.version, champion=champion))
-    return tuple(_night(doors, challenger, day) for day in beside)
+def shadow_nights(doors: Doors, challenger: Champion, *, champion: int, at_most: int) -> tuple[ShadowNight, ...]:
+    """Returns the newest nights that the challenger has scored beside the champion since it was let, oldest first."""
+    since = doors.registry.shadowed_since(challenger.version)
+    if since is None or at_most == 0:
+        return ()
+    days = [day for day in doors.lake.days(KIND, doors.settings.dataset.name) if day >= date.fromisoformat(since)]
+    beside = [day for day in days if _beside(doors, day, challenger=challenger.version, champion=champion)]
+    return tuple(_night(doors, challenger, day) for day in beside[-at_most:])
 
 
 def _beside(doors: Doors, day: date, *, challenger: int, champion: int) -> bool:
-    manifests = [doors.lake.manifest(doors.partition(kind, day)) for kind in (KIND, "predictions")]
-    versions = [manifest.facts["model_version"] if manifest else None for manifest in manifests]
-    return versions == [challenger, champion]
+    """Returns whether both scored the same features of a night."""
+    found = [doors.lake.manifest(doors.partition(kind, day)) for kind in (KIND, "predictions")]
+    manifests = [manifest for manifest in found if manifest]
+    versions = [manifest.facts["model_version"] for manifest in manifests]
+    return versions == [challenger, champion] and len({manifest.inputs["features"] for manifest in manifests}) == 1
 
 
 def _night(doors: Doors, challenger: Champion, day: date) -> ShadowNight:

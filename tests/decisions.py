@@ -24,4 +24,6 @@ A_DECISION = Decision(
 
 def crown(registry: Registry, version: int, *, since: str = "2026-01-05") -> None:
     """Makes a version champion on record."""
-    registry.crown(registry.record(replace(A_DECISION, version=version, since=since)))
+    found = registry.champion()
+    before = found.version if found else None
+    registry.crown(registry.record(replace(A_DECISION, version=version, champion=before, since=since)))

@@ -7,6 +7,8 @@ that customer and the bundle alone, so chunks may be cut anywhere.
 from __future__ import annotations
 
 import sys
+import threading
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -20,6 +22,19 @@ from churn.training.model_text import without_null
 from churn.training.scorer import Walker
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A chunk of features with its predictions, row by row; and by column how many rows the model reads as others.
+
+    `unseen` are rows of a level that it never saw, `nulls` those that it reads as 0.
+    """
+
+    features: pl.DataFrame
+    predictions: pl.DataFrame
+    unseen: dict[str, int]
+    nulls: dict[str, int]
+
+
 class Predictor:
     """A bundle, loaded and ready: `model_version` is the registry's number that every row will carry.
 
@@ -29,7 +44,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int, walker: Walker | None = None) -> None:
         self._bundle, self._version = bundle, model_version
         self._scorer = bundle.scorer(num_threads=num_threads, walker=walker)
-        self._matrix: Floats | None = None
+        self._memory = threading.local()
         self._without_null = without_null(bundle.model_text)
 
     @property
@@ -47,10 +62,24 @@ class Predictor:
             }
         )
 
-    def encode(self, frame: pl.DataFrame) -> Floats:
-        """Returns the rows as the model reads them, in memory that the next call writes over."""
-        self._matrix = self._bundle.encoding.matrix(frame, into=self._matrix)
-        return self._matrix
+    def score(self, frame: pl.DataFrame, *, day: date) -> Scored:
+        """Returns the predictions of a chunk, checked, and what is counted of it; any thread may ask.
+
+        Raises:
+            DataError: see `predict` and `check`.
+        """
+        matrix = self._encode(frame)
+        predictions = self.predict(frame, day=day, matrix=matrix)
+        self.check(predictions)
+        nulls = {name: frame[name].null_count() for name in self._without_null}
+        unseen = self._bundle.encoding.unseen(matrix)
+        return Scored(features=frame, predictions=predictions, unseen=unseen, nulls=nulls)
+
+    def _encode(self, frame: pl.DataFrame) -> Floats:
+        """Returns the rows as the model reads them, in memory that the thread's next call writes over."""
+        matrix = self._bundle.encoding.matrix(frame, into=getattr(self._memory, "matrix", None))
+        self._memory.matrix = matrix
+        return matrix
 
     def predict(self, frame: pl.DataFrame, *, day: date, matrix: Floats | None = None) -> pl.DataFrame:
         """Returns one prediction per row of `frame`, in its order, as `schema` says; `matrix` is the same, encoded.
@@ -63,7 +92,7 @@ class Predictor:
             DataError: for a missing column, a key that is null or no Int64, or a score that is not a finite number.
         """
         _require_keys(frame, self._bundle.key)
-        raw = self._scorer.of_matrix(self.encode(frame) if matrix is None else matrix)
+        raw = self._scorer.of_matrix(self._encode(frame) if matrix is None else matrix)
         score = self._bundle.calibrator.scores(raw)
         lost = int((~(np.isfinite(raw) & np.isfinite(score))).sum())
         if lost:
@@ -109,14 +138,6 @@ class Predictor:
             f"model_version: not {self._version}": pl.col("model_version") != self._version,
             f"segment: not one of {', '.join(names)}": ~pl.col("segment").is_in(names),
         }
-
-    def unseen(self, matrix: Floats) -> dict[str, int]:
-        """Returns for each category the encoded rows whose level the model never saw."""
-        return self._bundle.encoding.unseen(matrix)
-
-    def nulls_read_as_zero(self, frame: pl.DataFrame) -> dict[str, int]:
-        """Returns for each number that had no null in training the nulls of `frame`, which the model reads as 0."""
-        return {name: frame[name].null_count() for name in self._without_null}
 
 
 def _require_keys(frame: pl.DataFrame, key: str) -> None:

@@ -49,9 +49,13 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrySettings:
-    """Where MLflow stands; None is SQLite under the root."""
+    """Where MLflow stands (None: SQLite under the root), and how long a night does without it.
+
+    The kept champion scores for `unconfirmed_days` after the registry last named it.
+    """
 
     uri: str | None
+    unconfirmed_days: Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

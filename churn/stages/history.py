@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import zip_longest
 
 from churn.champion import reign_to_note
 from churn.doors import Doors
@@ -42,11 +41,13 @@ def _champion(doors: Doors) -> str:
 
 
 def _nights(reigns: Sequence[Reign]) -> dict[str, str]:
-    """Returns the nights of each reign by its decision; a reign of no night is one that another replaced at once."""
-    spans = zip_longest(reigns, reigns[1:])
-    return {
-        one.decision: f"{one.since} to {f'before {after.since}' if after else 'now'}" for one, after in spans if one
-    }
+    """Returns the nights of each reign by its decision, as `as_of` reads them: up to the first that another took."""
+    spans = {}
+    for place, reign in enumerate(reigns):
+        end = min((later.since for later in reigns[place + 1 :]), default=None)
+        until = "now" if end is None else f"before {end}"
+        spans[reign.decision] = "none" if end is not None and end <= reign.since else f"{reign.since} to {until}"
+    return spans
 
 
 def _row(decision: Recorded, nights: dict[str, str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from churn.champion import Champion, find_champion, reign_to_note, version_of
-from churn.decision import carry_out, require_reason, rolled_back, who
+from churn.decision import carry_out, require_reason, rolled_back, unfinished, who
 from churn.doors import Doors
 from churn.errors import ExitCode, SettingsError
 from churn.raw_days import bring
@@ -35,14 +35,33 @@ def run(settings: Settings) -> Outcome:
     doors, stage = Doors(settings), settings.stage_as(PromoteStage)
     if stage.approve:
         require_reason("promote", stage.reason)
+        _require_version(stage)
     bring(doors, doors.day)
     with doors.lake.lock(doors.partition("promotion")):
         version = _version(doors)
         champion, noted = find_champion(doors), _note_reign(doors)
+        if champion is None:
+            _require_no_reign(doors)
         if champion and champion.version == version:
             done = f"its reign is noted from {doors.day} on" if noted else "nothing to do"
             return Outcome(headline=f"promote {settings.dataset.name}: version {version} is champion already, {done}")
         return _judge(doors, version, champion)
+
+
+def _require_version(stage: PromoteStage) -> None:
+    if stage.version is None:
+        action = "name the version whose case file was read: version=N"
+        raise SettingsError(where="stage=promote", found="approve=true without a version", action=action)
+
+
+def _require_no_reign(doors: Doors) -> None:
+    """A first champion is judged by its floors alone, so that a champion whose alias was lost must not read as none."""
+    reigns = doors.registry.reigns()
+    if reigns:
+        last = reigns[-1].version
+        found = f"nobody bears the alias champion, though version {last} was the last to reign"
+        action = f"""set it back: python -m churn stage=rollback version={last} 'reason="the alias was lost"'"""
+        raise SettingsError(where=f"registry {doors.registry.model}", found=found, action=action)
 
 
 def _note_reign(doors: Doors) -> bool:
@@ -50,7 +69,11 @@ def _note_reign(doors: Doors) -> bool:
     champion = reign_to_note(doors)
     if champion is None:
         return False
-    reason = doors.settings.stage_as(PromoteStage).reason or "the alias was set by hand, or a promotion was cut off"
+    cut_off = unfinished(doors, champion.version)
+    if cut_off:
+        doors.registry.crown(cut_off)
+        return True
+    reason = doors.settings.stage_as(PromoteStage).reason or "the alias was set by hand"
     note = Decision(
         kind="note",
         version=champion.version,
@@ -107,20 +130,32 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
         },
         pages={_PAGE: page},
     )
-    return _outcome(doors, verdict, carry_out(doors, decision), beside=beside)
+    recorded = carry_out(doors, decision)
+    _set_shadow(doors, verdict, version, beside=beside)
+    return _outcome(doors, verdict, recorded, beside=beside)
+
+
+def _set_shadow(doors: Doors, verdict: Verdict, version: int, *, beside: Sequence[ShadowNight]) -> None:
+    """Lets a version that the gates let through score its nights, and ends those of one that they refuse."""
+    shadow, champion = doors.registry.shadow(), doors.registry.champion()
+    is_shadow = shadow is not None and shadow.version == version
+    if not verdict.promote and is_shadow:
+        doors.registry.set_shadow(None)
+    lacking = len(beside) < doors.settings.stage_as(PromoteStage).shadow_nights
+    if verdict.promote and lacking and champion and champion.version != version and not is_shadow:
+        doors.registry.set_shadow(version, since=doors.day.isoformat())
 
 
 def _beside(doors: Doors, challenger: Champion, champion: Champion | None) -> tuple[ShadowNight, ...]:
     """Returns the nights that both scored, where the setting asks for any."""
     wanted = doors.settings.stage_as(PromoteStage).shadow_nights
-    return shadow_nights(doors, challenger, champion=champion.version)[-wanted:] if champion and wanted else ()
+    return shadow_nights(doors, challenger, champion=champion.version, at_most=wanted) if champion else ()
 
 
 def _waits_for(doors: Doors, version: int, beside: Sequence[ShadowNight]) -> str | None:
     """Returns why the gates' yes is not enough; None where it is."""
     stage, fallen = doors.settings.stage_as(PromoteStage), rolled_back(doors, version)
     if len(beside) < stage.shadow_nights and doors.registry.champion():
-        doors.registry.set_shadow(version)
         nights = f"{len(beside)} of {stage.shadow_nights} nights"
         return f"in the shadow it has scored {nights} beside the champion: run stage=nightly, then stage=promote again"
     if stage.approve or not (stage.needs_approval or fallen):

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from churn.champion import Champion, champion_of, champion_tonight, scored_by, version_of
+from churn.champion import Champion, champion_of, champion_tonight, scored_by
 from churn.deliveries import Courier
 from churn.doors import Doors
 from churn.errors import ChurnError
@@ -69,16 +69,16 @@ def _published(doors: Doors, champions: Mapping[date, Champion], reasons: Wanted
         return
     from churn.stores.cluster import over_cluster
 
-    asked = [(doors.settings, day, champion.version) for day, champion in champions.items()]
+    asked = [(doors.settings, day, champion) for day, champion in champions.items()]
     yield from over_cluster(stage.cluster, publish_elsewhere, asked)
 
 
-def publish_elsewhere(asked: tuple[Settings, date, int]) -> bool:
+def publish_elsewhere(asked: tuple[Settings, date, Champion]) -> bool:
     """Publishes one night on a worker of a cluster, whose root is the same as here; returns whether it was needed."""
-    settings, day, version = asked
+    settings, day, champion = asked
     doors = Doors(settings)
     engine = settings.stage_as(ScoreStage).engine
-    return publish(doors, version_of(doors, version), day, engine=engine, reasons=wanted_tonight(doors))
+    return publish(doors, champion, day, engine=engine, reasons=wanted_tonight(doors))
 
 
 def _named(champion: Champion, model: str) -> str:

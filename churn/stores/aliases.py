@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -77,7 +78,9 @@ def on_server(uri: str, *, model: str, alias: str) -> Registered | None:
     if not address.startswith(("http://", "https://")):
         raise UnknownError
     try:
-        request = Request(address, headers=_credentials())  # noqa: S310 - checked above
+        request = Request(address)  # noqa: S310 - checked above
+        for name, value in _credentials().items():
+            request.add_unredirected_header(name, value)  # to no other host
         with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - checked above
             found = json.load(answer)["model_version"]
         return Registered.of(int(found["version"]), _tags(found))
@@ -85,7 +88,7 @@ def on_server(uri: str, *, model: str, alias: str) -> Registered | None:
         if error.code in {400, 404} and _says_no_alias(error):
             return None
         raise UnknownError from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise UnknownError from error
 
 
@@ -96,7 +99,7 @@ def _tags(found: Mapping[str, Any]) -> dict[str, str]:
 def _says_no_alias(error: HTTPError) -> bool:
     try:
         said = json.load(error)
-    except (OSError, ValueError):
+    except (OSError, HTTPException, ValueError):
         return False
     return said.get("error_code") == "INVALID_PARAMETER_VALUE" and "alias" in str(said.get("message", "")).lower()
 

@@ -70,7 +70,7 @@ def record(client: MlflowClient, tracking: Tracking, *, experiment: str, model: 
     with runs.ended(client, run), tempfile.TemporaryDirectory() as folder:
         runs.write_files(_files(decision), Path(folder))
         tracking.upload(client, run, Path(folder))
-        tags = {f"{_KIND}.{fact}": _text(getattr(decision, fact)) for fact in _FACTS}
+        tags = {f"{_KIND}.{fact}": runs.cut(_text(getattr(decision, fact))) for fact in _FACTS}
         runs.log(client, run, parameters={}, metrics=decision.figures, tags=tags)
     return _recorded(client.get_run(run.run_id))
 

@@ -1,7 +1,7 @@
-"""How do reading, working and writing go on at the same time, in bounded memory?
+"""How do reading, working and writing go on at the same time, in order and in bounded memory?
 
-One thread reads ahead and one writes behind, each by a set number of items; the libraries that they call let go of
-Python's lock, so that a thread each is enough. An error of either reaches the caller as its own.
+The caller's thread reads and writes, and threads of their own do the work between; the libraries that they call let go
+of Python's lock. No more items are under way than there are threads, and one that waits.
 """
 
 from __future__ import annotations
@@ -9,47 +9,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TypeVar, cast
+from typing import TypeVar
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 
-def ahead(items: Iterable[T], *, by: int = 1) -> Iterator[T]:
-    """Yields the items in order; while one is worked on, the next `by` are made in a thread.
+def across(work: Callable[[A], T], items: Iterable[A], *, threads: int) -> Iterator[T]:
+    """Yields what `work` makes of each item, in their order; an error of either comes out as it is.
 
-    >>> list(ahead(range(4), by=2))
-    [0, 1, 2, 3]
+    >>> list(across(lambda number: number**2, range(4), threads=2))
+    [0, 1, 4, 9]
     """
-    source, end = iter(items), object()
-    with ThreadPoolExecutor(1) as thread:
-        coming = deque(thread.submit(next, source, end) for _ in range(by))
-        while (item := coming.popleft().result()) is not end:
-            coming.append(thread.submit(next, source, end))
-            yield cast("T", item)
-
-
-@contextmanager
-def behind(work: Callable[[T], object], *, by: int = 1) -> Iterator[Callable[[T], None]]:
-    """Yields a function that hands an item over to `work`, which a thread does in order, at most `by` items behind.
-
-    The body's end waits for all of it.
-
-    >>> done: list[int] = []
-    >>> with behind(done.append) as hand_over:
-    ...     hand_over(1)
-    ...     hand_over(2)
-    >>> done
-    [1, 2]
-    """
-    pending: deque[Future[object]] = deque()
-
-    def hand_over(item: T) -> None:
-        while len(pending) >= by:
-            pending.popleft().result()
-        pending.append(thread.submit(work, item))
-
-    with ThreadPoolExecutor(1) as thread:
-        yield hand_over
+    pending: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) > threads:
+                yield pending.popleft().result()
         while pending:
-            pending.popleft().result()
+            yield pending.popleft().result()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churn.errors import SettingsError
+from churn.errors import SettingsError, TryAgainError
 from churn.stores import decisions, runs
 from churn.stores.aliases import BUNDLE, FINGERPRINT, Registered, UnknownError
 from churn.stores.decisions import Decision, Recorded
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 _SHADOW = "shadow"
+_SHADOWED = "churn.shadow."
 _REIGN = "churn.champion."
 
 
@@ -66,13 +67,19 @@ class Registry:
         except UnknownError:
             return self._bearer(_SHADOW)
 
-    def set_shadow(self, version: int | None) -> None:
-        """Lets a version score beside the champion; None ends that of whichever does."""
+    def set_shadow(self, version: int | None, *, since: str = "") -> None:
+        """Lets a version score beside the champion from the night `since` (ISO) on; None ends whichever does."""
         with self._tracking.talk() as client:
             if version is not None:
+                client.set_registered_model_tag(self.model, f"{_SHADOWED}{version}", since)
                 client.set_registered_model_alias(self.model, _SHADOW, str(version))
             elif self.shadow():
                 client.delete_registered_model_alias(self.model, _SHADOW)
+
+    def shadowed_since(self, version: int) -> str | None:
+        """Returns the night (ISO) since which a version was last let score in the shadow; None where it never was."""
+        found = self._registered_model()
+        return found.tags.get(f"{_SHADOWED}{version}") if found else None
 
     def _bearer(self, alias: str) -> Registered | None:
         found = self._registered_model()
@@ -215,11 +222,20 @@ class Registry:
         another version than the alias, which whoever asks for reigns can see. Reigns are appended and never rewritten,
         so that an old night can be scored by the champion of that night.
         """
+        self._require_unmoved(recorded)
         with self._tracking.talk() as client:
             client.set_registered_model_alias(self.model, CHAMPION, str(recorded.version))
             reign = {"version": recorded.version, "since": recorded.since, "decision": recorded.run}
-            name = f"{_REIGN}{len(self.reigns()):06d}"
+            name = f"{_REIGN}{len(self.reigns()):06d}.{recorded.run[:8]}"
             client.set_registered_model_tag(self.model, name, json.dumps(reign))
+
+    def _require_unmoved(self, recorded: Recorded) -> None:
+        found = self.champion()
+        champion = found.version if found else None
+        if champion not in {recorded.champion, recorded.version}:
+            what = f"version {champion}" if champion else "nobody"
+            action = "another machine decided meanwhile: run the same command again, which judges against it"
+            raise TryAgainError(where=f"registry {self.model}", found=f"{what} is champion by now", action=action)
 
     def _registered_model(self) -> RegisteredModel | None:
         if not self._tracking.is_born:

@@ -114,9 +114,9 @@ def log_trials(client: MlflowClient, experiment: str, parent: RunInfo, *, trials
         if trial.version is None or str(trial.version) not in there:
             run = client.create_run(experiment, run_name=trial.run_name, tags={_PARENT: parent.run_id}).info
             version = {} if trial.version is None else {VERSION: str(trial.version)}
-            cut = {name: text[:_LONGEST_PARAMETER] for name, text in trial.parameters.items()}
-            tags = {name: _cut(text) for name, text in trial.tags.items()}
-            log(client, run, parameters=cut, metrics=trial.metrics, tags={**tags, **version})
+            short = {name: text[:_LONGEST_PARAMETER] for name, text in trial.parameters.items()}
+            tags = {name: cut(text) for name, text in trial.tags.items()}
+            log(client, run, parameters=short, metrics=trial.metrics, tags={**tags, **version})
             client.set_terminated(run.run_id, status=trial.status)
 
 
@@ -138,7 +138,8 @@ def log(
         client.log_batch(run.run_id, metrics=some_figures, params=some_texts, tags=some_labels)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Returns as much of a text as a tag holds on any server."""
     return text.encode()[:_LONGEST_TAG].decode(errors="ignore")
 
 

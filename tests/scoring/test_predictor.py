@@ -125,12 +125,12 @@ def test_no_rows_give_no_predictions_of_the_same_schema_that_pass_the_check() ->
 def test_an_unseen_level_and_a_null_are_scored_and_the_unseen_one_is_counted() -> None:
     frame = TONIGHT.head(2).with_columns(plan=pl.Series(["new", None]))
     PREDICTOR.check(PREDICTOR.predict(frame, day=DAY))
-    assert PREDICTOR.unseen(PREDICTOR.encode(frame)) == {"plan": 1}
+    assert PREDICTOR.score(frame, day=DAY).unseen == {"plan": 1}
 
 
 def test_nulls_of_a_number_that_had_none_in_training_are_counted_and_score_as_zero() -> None:
     frame = TONIGHT.head(3).with_columns(spend=pl.Series([None, 1.0, None]))
-    assert PREDICTOR.nulls_read_as_zero(frame) == {"spend": 2}
+    assert PREDICTOR.score(frame, day=DAY).nulls == {"spend": 2}
     zeros = frame.with_columns(pl.col("spend").fill_null(0.0))
     assert PREDICTOR.predict(frame, day=DAY).equals(PREDICTOR.predict(zeros, day=DAY))
 

@@ -155,10 +155,10 @@ def test_where_a_person_has_to_say_yes_the_gates_alone_promote_nobody(
     waiting = churn(*command, root=lake)
     assert (waiting.code, champion(lake)) == (4, 1)
     assert "version=2 approve=true" in waiting.out
-    silent = churn(*command, "approve=true", root=lake)
+    silent = churn(*command, "version=2", "approve=true", root=lake)
     assert (silent.code, champion(lake)) == (2, 1)
     assert "no reason" in silent.err
-    yes = (*command, "approve=true", "reason='seen by the board, and good'")
+    yes = (*command, "version=2", "approve=true", "reason='seen by the board, and good'")
     with monkeypatch.context() as patch:
         patch.setattr(Registry, "crown", kill)
         assert churn(*yes, root=lake).code == 130

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from churn.errors import TryAgainError
 from churn.stores.registry import Registry
 from tests.command import FAST, TRAINED, churn, done
 from tests.decisions import crown
+
+LENIENT = ("gates.champion.kind=non_inferior", "+gates.champion.margin=0.49")
 
 
 def opened(root: Path) -> Registry:
@@ -48,18 +52,16 @@ def test_a_rollback_makes_the_champion_before_champion_again_and_the_history_say
 
 def test_a_version_that_was_rolled_back_needs_a_persons_yes_to_come_back(second: Path) -> None:
     done("stage=rollback", "date=2025-08-18", "reason=wrong", root=second)
-    command = (
-        "stage=promote",
-        f"date={TRAINED}",
-        "gates.champion.kind=non_inferior",
-        "+gates.champion.margin=0.49",
-    )
+    command = ("stage=promote", f"date={TRAINED}", *LENIENT)
     refused = churn(*command, root=second)
     assert (refused.code, champion(second)) == (4, 1)
     assert "it was rolled back on" in refused.out
     assert "(wrong)" in refused.out
     assert "refused" in done("stage=history", root=second).out.splitlines()[-1]
-    done(*command, "approve=true", "reason='it was the data'", root=second)
+    unnamed = churn(*command, "approve=true", "reason='it was the data'", root=second)
+    assert (unnamed.code, champion(second)) == (2, 1)
+    assert "approve=true without a version" in unnamed.err
+    done(*command, "version=2", "approve=true", "reason='it was the data'", root=second)
     assert champion(second) == 2
 
 
@@ -76,7 +78,7 @@ def test_a_rollback_goes_to_the_version_that_is_named(second: Path) -> None:
     [
         (("version=1",), "no reason", 2),
         (("version=9", "reason=x"), "no version 9", 2),
-        (("reason=x",), "version 1 is the first champion that is on record", 2),
+        (("reason=x",), "no version reigned before version 1", 2),
         (("reason=x", "date=2025-08-01..2025-08-02"), "2 dates", 2),
     ],
 )
@@ -107,3 +109,62 @@ def test_a_decision_that_was_not_carried_out_stands_in_the_history_as_such(lake:
 
     opened(lake).record(A_DECISION)
     assert "not carried out" in done("stage=history", root=lake).out.splitlines()[-1]
+
+
+def test_a_second_rollback_does_not_bring_back_what_the_first_took_away(second: Path) -> None:
+    done("stage=rollback", "date=2025-08-18", "reason=wrong", root=second)
+    again = churn("stage=rollback", "date=2025-08-18", "reason=again", root=second)
+    assert (again.code, champion(second)) == (2, 1)
+    assert "no version reigned before version 1 that was not rolled back" in again.err
+
+
+def test_a_rollback_that_was_cut_off_keeps_its_distrust_and_is_finished_by_the_next_command(
+    second: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(self: Registry, name: str, *_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.MlflowClient.set_registered_model_tag", cut_off)
+        assert churn("stage=rollback", "date=2025-08-18", "reason=wrong", root=second).code == 130
+    assert champion(second) == 1
+    refused = churn("stage=promote", f"date={TRAINED}", *LENIENT, root=second)
+    assert (refused.code, champion(second)) == (4, 1)
+    assert "it was rolled back on" in refused.out
+    rows = done("stage=history", root=second).out.splitlines()
+    assert any(" rolled back to " in row and row.endswith("wrong") for row in rows)
+
+
+def test_an_alias_that_was_lost_is_no_first_promotion_and_can_be_set_back(second: Path) -> None:
+    with opened(second)._tracking.talk() as client:
+        client.delete_registered_model_alias("churn-predictor", "champion")
+    refused = churn("stage=promote", f"date={TRAINED}", root=second)
+    assert (refused.code, opened(second).champion()) == (2, None)
+    assert "stage=rollback version=2" in refused.err
+    done("stage=rollback", "version=2", "date=2025-08-18", "reason='the alias was lost'", root=second)
+    assert champion(second) == 2
+
+
+def test_a_reign_that_begins_before_an_earlier_one_takes_its_nights(second: Path) -> None:
+    crown(opened(second), 1, since="2025-08-12")
+    first, taken, last = done("stage=history", root=second).out.splitlines()[-3:]
+    assert " 2025-08-10 to before 2025-08-12 " in first
+    assert " none " in taken
+    assert " 2025-08-12 to now " in last
+
+
+def test_a_champion_by_another_machine_meanwhile_stops_the_decision(second: Path) -> None:
+    from dataclasses import replace
+
+    from tests.decisions import A_DECISION
+
+    judged = opened(second).record(replace(A_DECISION, version=1, champion=None))
+    with pytest.raises(TryAgainError, match="version 2 is champion by now"):
+        opened(second).crown(judged)
+    assert champion(second) == 2
+
+
+def test_without_its_sources_a_rollback_reigns_from_today_on(second: Path) -> None:
+    shutil.rmtree(second / "raw")
+    ran = done("stage=rollback", "reason=wrong", root=second)
+    assert f"from {datetime.now(UTC).date()} on" in ran.out

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from churn.errors import TryAgainError
+from churn.stores.aliases import Registered
 from churn.stores.lake import Lake, Partition
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
@@ -85,14 +87,17 @@ def test_chunks_and_threads_make_no_difference_to_a_score(lake: Path) -> None:
     assert tables[0].equals(tables[1])
 
 
-def test_both_engines_give_the_same_bytes_and_the_manifest_names_the_one(lake: Path) -> None:
+def test_all_engines_give_the_same_bytes_and_the_manifest_names_the_one(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = {}
-    for engine in ("numba", "lightgbm"):
-        done(*SCORE, f"stage.engine={engine}", root=lake)
-        found[engine] = (published(lake, "predictions")[FILE], facts(lake)["engine"])
+    for name, engine in {"numpy": "numba", "numba": "numba", "lightgbm": "lightgbm"}.items():
+        monkeypatch.setattr("churn.scoring.stepwise.ROWS", 20_000 if name == "numpy" else 0)
+        done(*SCORE, f"engine={engine}", "resources.chunk_rows=300", root=lake)
+        assert facts(lake)["engine"] == name
+        found[name] = published(lake, "predictions")[FILE]
         shutil.rmtree(lake / "predictions")
-    assert found["numba"][0] == found["lightgbm"][0]
-    assert {engine: name for engine, (_, name) in found.items()} == {"numba": "numba", "lightgbm": "lightgbm"}
+    assert len(set(found.values())) == 1
 
 
 def test_lightgbm_scores_what_the_engine_cannot_walk_and_says_so(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,3 +212,40 @@ def test_a_registry_that_is_down_and_a_copy_that_is_damaged_score_nothing(
     assert ran.code == 75
     assert "127.0.0.1:9" in ran.err
     assert not (lake / "predictions" / "subscription").exists()
+
+
+def test_a_registry_that_answers_is_believed_whatever_the_lake_kept(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kept copy is of version 1; the registry says version 2, and its artifacts cannot be had."""
+    registry = Registry(folder=lake / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+    other = Registered(version=2, fingerprint="f2", bundle="b2")
+    monkeypatch.setattr(Registry, "champion", lambda _: other)
+    ran = churn(*SCORE, root=lake)
+    assert ran.code == 2
+    assert registry.registered(1).version == 1
+    assert not (lake / "predictions" / "subscription").exists()
+
+
+def test_a_champion_that_the_registry_named_too_long_ago_scores_no_night(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    note = lake / ".cache" / "champion-subscription"
+    assert note.read_text().startswith("1 ")
+    note.write_text("1 2020-01-01")
+    ran = churn(*SCORE, DOWN, root=lake)
+    assert (ran.code, "on 2020-01-01, over 7 days ago" in ran.err) == (75, True)
+    note.unlink()
+    assert churn(*SCORE, DOWN, root=lake).code == 75
+
+
+def test_a_lake_that_cannot_keep_the_champion_is_scored_by_it_all_the_same(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise TryAgainError(where="champion", found="no space left", action="make room")
+
+    shutil.rmtree(lake / "champion")
+    monkeypatch.setattr("churn.kept_champion._keep", full)
+    assert "is not kept in the lake: no space left" in done(*SCORE, root=lake).err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -86,3 +87,20 @@ def test_a_model_without_the_alias_is_told_apart_from_trouble() -> None:
     for address in ("http://127.0.0.1:9", "file:///etc/passwd", "databricks"):
         with pytest.raises(UnknownError):
             on_server(address, model="m", alias="champion")
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"garbage\r\n\r\n", b""])
+def test_a_server_that_dies_in_the_middle_of_its_answer_tells_nothing(answer: bytes) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+
+        def once() -> None:
+            connection, _ = listening.accept()
+            connection.recv(4096)
+            connection.sendall(answer)
+            connection.close()
+
+        threading.Thread(target=once, daemon=True).start()
+        with pytest.raises(UnknownError):
+            on_server(f"http://127.0.0.1:{listening.getsockname()[1]}", model="m", alias="champion")

@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind change no order, hide no error, and hold no more than was asked for."""
+"""Working in several threads changes no order, hides no error, and holds no more than was asked for."""
 
 from __future__ import annotations
 
@@ -7,72 +7,54 @@ from collections.abc import Iterator
 
 import pytest
 
-from churn.stores.overlap import ahead, behind
+from churn.stores.overlap import across
 
 
-def test_no_more_than_the_next_items_are_made_before_they_are_asked_for() -> None:
-    made: list[int] = []
-    second = threading.Event()
+def test_results_come_in_the_order_of_their_items_whichever_is_done_first() -> None:
+    first_may_end = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert first_may_end.wait(10)
+        elif number == 1:
+            first_may_end.set()  # the second ends before the first
+        return number
+
+    assert list(across(work, range(20), threads=2)) == list(range(20))
+
+
+def test_no_more_items_are_read_than_are_worked_on_and_one_that_waits() -> None:
+    read: list[int] = []
 
     def items() -> Iterator[int]:
         for number in range(10):
-            made.append(number)
-            if number == 1:
-                second.set()
+            read.append(number)
             yield number
 
-    coming = ahead(items(), by=1)
+    coming = across(lambda number: number, items(), threads=2)
     assert next(coming) == 0
-    assert second.wait(10)  # the next one is made while nobody asks
-    assert made == [0, 1]
-    assert list(coming) == list(range(1, 10))
+    assert read == [0, 1, 2]
+    assert next(coming) == 1
+    assert read == [0, 1, 2, 3]
 
 
-def test_an_error_while_reading_comes_after_what_was_read_before_it() -> None:
+def test_an_error_while_reading_or_working_ends_it() -> None:
     def items() -> Iterator[int]:
         yield 1
         raise OSError("no space left")
 
-    coming = ahead(items())
-    assert next(coming) == 1
+    def fail(number: int) -> int:
+        if number == 3:
+            raise ValueError("three")
+        return number
+
     with pytest.raises(OSError, match="no space left"):
-        next(coming)
+        list(across(lambda number: number, items(), threads=2))
+    done: list[int] = []
+    with pytest.raises(ValueError, match="three"):
+        done.extend(across(fail, range(10), threads=2))
+    assert done == [0, 1, 2]
 
 
-def test_an_error_while_writing_ends_the_body_or_the_block() -> None:
-    def full(_: int) -> None:
-        raise OSError("no space left")
-
-    with pytest.raises(OSError, match="no space left"), behind(full) as write:
-        write(1)
-    handed: list[int] = []
-    with pytest.raises(OSError, match="no space left"), behind(full) as write:
-        handed.extend(number for number in range(5) if write(number) is None)
-    assert len(handed) <= 1
-
-
-def test_items_are_written_in_order_and_whole_before_the_block_ends() -> None:
-    written: list[int] = []
-    with behind(written.append, by=3) as write:
-        for number in range(100):
-            write(number)
-    assert written == list(range(100))
-
-
-def test_what_is_written_behind_is_never_more_than_was_asked_for() -> None:
-    gate, waiting, most = threading.Semaphore(0), [0], [0]
-
-    def slow(_: int) -> None:
-        gate.acquire()
-        waiting[0] -= 1
-
-    with behind(slow, by=2) as write:
-        for number in range(6):
-            if number >= 2:
-                gate.release()
-            write(number)
-            waiting[0] += 1
-            most[0] = max(most[0], waiting[0])
-        for _ in range(6):
-            gate.release()
-    assert most[0] <= 3
+def test_nothing_to_work_on_gives_nothing() -> None:
+    assert list(across(lambda number: number, iter(()), threads=3)) == []
