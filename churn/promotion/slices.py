@@ -84,7 +84,7 @@ class WeakSlices:
     """In no slice is the squared error surely more than `warn_over`, or `fail_over`, above the baseline's.
 
     Both are shares of the baseline's error. Insufficient where no slice of `minimum_n` rows can be searched and tested,
-    and where each that is tested is too small to show `fail_over`. Where some are, a warning that says so: in simulations
+    and where each that is tested is too small to show `fail_over`. Where some are, a warning that says so: simulated,
     up to 2 of 5 challengers that are clearly better have one such slice, with 8,000 rows as with 1,500.
     """
 
