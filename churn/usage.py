@@ -34,7 +34,7 @@ def help_text() -> str:
             f"datasets: {', '.join(options('dataset'))}",
             "dates:    2026-01-05, 2026-01-01..2026-01-31, 2026-01-01..2026-12-01/1mo; train and promote take one,",
             "          and where it is left out the day after the newest raw day",
-            "settings: stage=score --cfg job prints them; the files in conf/ explain each; version=3 is stage.version=3",
+            "settings: stage=score --cfg job prints them; the files in conf/ explain each; version=3: stage.version=3",
             "exit:     " + ", ".join(f"{code} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
         ]
     )
