@@ -25,6 +25,7 @@ class ExitCode(IntEnum):
     TRY_AGAIN = 75
 
 
+_MOST_NAMES = 40
 _GRAVITY = tuple(ExitCode(code) for code in (1, 2, 3, 75, 6, 4, 5, 0))
 
 
@@ -96,7 +97,7 @@ class TryAgainError(ChurnError):
 
 
 def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """Returns the nearest known names, or all of them where none is near, as the end of a sentence.
+    """Returns the nearest known name, or the first 40 where none is near, as the end of a sentence.
 
     >>> did_you_mean("scor", ["score", "train"])
     "did you mean 'score'?"
@@ -105,4 +106,7 @@ def did_you_mean(found: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     near = difflib.get_close_matches(found, names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return f"there are: {', '.join(names[:_MOST_NAMES])}{more}"

@@ -34,7 +34,7 @@ def test_a_night_is_walked_back_to_files_that_hold_its_sql_and_code(scored: Path
     texts = [json.loads(place.read_text()) for place in places]
     assert any("sql/subscription/snapshot.sql" in found for found in texts)
     assert any("churn/scoring/predictor.py" in found for found in texts)
-    assert any("churn/stages/score.py" in found for found in texts)
+    assert any("churn/night.py" in found for found in texts)
     assert any("churn/datasets/subscription.py" in found for found in texts)
     assert "usage: raw/subscription/date=*/usage.parquet" in ran.out
     raw = Lake(scored).manifest(Partition(kind="tables", dataset="subscription", day=date(2025, 8, 19)))
