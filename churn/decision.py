@@ -74,8 +74,8 @@ def previous(doors: Doors, champion: int) -> int:
         if rolled_back(doors, version) is None:
             return version
     found = f"no version reigned before version {champion} that was not rolled back"
-    versions = ", ".join(map(str, doors.registry.versions()))
-    action = f"name the version that is to reign: version=N (there are: {versions})"
+    others = ", ".join(str(version) for version in doors.registry.versions() if version != champion)
+    action = f"name the version that is to reign: version=N (there are: {others})" if others else "train another first"
     raise SettingsError(where=f"registry {doors.registry.model}", found=found, action=action)
 
 

@@ -67,11 +67,14 @@ def download(doors: Doors, registered: Registered) -> tuple[Bundle, dict[str, by
         DataError: it is not the one that was registered.
     """
     files = doors.registry.bundle_files(registered.version)
-    bundle = Bundle.from_files(files)
+    where = f"registry {doors.registry.model} version {registered.version}"
+    action = "restore its artifacts from a backup; until then another version can reign: stage=rollback version=N"
+    try:
+        bundle = Bundle.from_files(files)
+    except DataError as error:
+        raise DataError(where=where, found=f"{error.where}: {error.found}", action=action) from error
     if bundle.fingerprint != registered.bundle:
-        where = f"registry {doors.registry.model} version {registered.version}"
-        found = "its bundle is not the one that was registered"
-        raise DataError(where=where, found=found, action="restore its artifacts, or promote another version")
+        raise DataError(where=where, found="its bundle is not the one that was registered", action=action)
     return bundle, files
 
 

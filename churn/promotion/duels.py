@@ -99,8 +99,14 @@ def _compared(
         n=found.n,
         smallest_effect=smallest,
         unit=of.unit,
-        reason=f"{better} on {evidence.size} (one-sided p {found.p_value:.3f}); these rows can show {smallest:.4g}",
+        reason=f"{better} on {evidence.size} ({_held(found, limit, alpha)}); these rows can show {smallest:.4g}",
     )
+
+
+def _held(found: PairedDifference, limit: float, alpha: float) -> str:
+    if limit == 0:
+        return f"one-sided p {found.p_value:.3f}"
+    return f"surely over {found.lower_bound(alpha):.4g}, limit {limit:.4g}"
 
 
 def _answer(found: PairedDifference, *, limit: float, alpha: float) -> Answer:

@@ -71,7 +71,8 @@ svg.bars {{ margin-bottom: 0.75rem; }}
 .calibration {{ fill: var(--calibration); }} .test {{ fill: var(--test); }}
 details {{ font-size: 0.875rem; }}
 summary {{ cursor: pointer; color: var(--train); padding: 0.35rem 0; }}
-.table {{ overflow-x: auto; max-height: 28rem; overflow-y: auto; }}
+.table {{ overflow-x: auto; }}
+details .table {{ max-height: 28rem; overflow-y: auto; }}
 .table:focus-visible, summary:focus-visible {{ outline: 2px solid var(--train); outline-offset: 2px; }}
 table {{ border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }}
 caption {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }}
@@ -87,7 +88,7 @@ thead .number {{ white-space: normal; }}
   body {{ max-width: none; padding: 0; font-size: 10pt; }}
   main {{ grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 0 1.5rem; }}
   section {{ break-inside: avoid; }}
-  .table {{ max-height: none; overflow: visible; }}
+  .table, details .table {{ max-height: none; overflow: visible; }}
   svg, rect, circle, path {{ print-color-adjust: exact; }}
 }}
 @page {{ margin: 15mm; }}

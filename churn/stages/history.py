@@ -12,6 +12,7 @@ from churn.settings.stages import HistoryStage
 from churn.stores.decisions import Recorded
 from churn.stores.registry import Reign
 
+_LET_THROUGH = {"pass", "warn"}  # by the gates; a person's yes or the nights of its shadow are lacking
 _DONE = {"promote": "promoted", "rollback": "rolled back to", "note": "noted"}
 
 
@@ -53,7 +54,7 @@ def _nights(reigns: Sequence[Reign]) -> dict[str, str]:
 def _row(decision: Recorded, nights: dict[str, str]) -> tuple[str, ...]:
     done = _DONE[decision.kind]
     if decision.run not in nights:
-        done = "not carried out" if decision.moves else "refused"
+        done = "not carried out" if decision.moves else "waits" if decision.answer in _LET_THROUGH else "refused"
     before = "-" if decision.champion is None else str(decision.champion)
     span = nights.get(decision.run, "-")
     return decision.decided, done, str(decision.version), before, span, decision.by, decision.reason

@@ -162,7 +162,7 @@ def _waits_for(doors: Doors, version: int, beside: Sequence[ShadowNight]) -> str
         return None
     command = f"{doors.command('promote', doors.day)} version={version} approve=true 'reason=\"…\"'"
     why = f"it was rolled back on {fallen.decided} ({fallen.reason})" if fallen else "stage.needs_approval is true"
-    return f"{why}, so that a person has to say yes: {command}"
+    return f"{why}, so that a person has to say yes, with the same settings as now and: {command}"
 
 
 def _told(doors: Doors, verdict: Verdict, waits: str | None) -> str:
@@ -182,7 +182,8 @@ def _figures(verdict: Verdict) -> dict[str, float]:
 
 def _outcome(doors: Doors, verdict: Verdict, recorded: Recorded, *, beside: Sequence[ShadowNight]) -> Outcome:
     before = f"version {recorded.champion}" if recorded.champion else "none"
-    done = "is champion now" if recorded.moves else "is refused, the champion stays"
+    waits = verdict.promote and not recorded.moves
+    done = "is champion now" if recorded.moves else f"{'waits' if waits else 'is refused'}, the champion stays"
     reason = verdict.reason if recorded.moves else recorded.reason
     return Outcome(
         code=ExitCode.OK if recorded.moves else ExitCode.PROMOTION_REFUSED,

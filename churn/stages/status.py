@@ -42,7 +42,7 @@ def run(settings: Settings) -> Outcome:
 def _champion(doors: Doors) -> str:
     manifest = doors.lake.manifest(doors.partition("champion"))
     if manifest is None:
-        return "none yet"
+        return "none yet, or none that a night has taken into this lake (stage=history asks the registry)"
     metrics = manifest.facts["metrics"]
     return f"version {manifest.facts['model_version']}, AUC {metrics['auc_test']:.4f} on {metrics['rows_test']:,} rows"
 

@@ -57,7 +57,7 @@ def test_a_version_that_was_rolled_back_needs_a_persons_yes_to_come_back(second:
     assert (refused.code, champion(second)) == (4, 1)
     assert "it was rolled back on" in refused.out
     assert "(wrong)" in refused.out
-    assert "refused" in done("stage=history", root=second).out.splitlines()[-1]
+    assert " waits " in done("stage=history", root=second).out.splitlines()[-1]
     unnamed = churn(*command, "approve=true", "reason='it was the data'", root=second)
     assert (unnamed.code, champion(second)) == (2, 1)
     assert "approve=true without a version" in unnamed.err
