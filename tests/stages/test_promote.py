@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
@@ -67,6 +68,12 @@ def test_a_clearly_better_challenger_does(lake: Path) -> None:
     ran = done(*PROMOTE, root=lake)
     assert champion(lake) == 3
     assert re.search(r"version 3 is champion now \(.*leak_free.*: warn\)", ran.out)
+    page = ET.parse(re.findall(r"case file +(\S+)", ran.out)[0])
+    rows = [[cell.text or "" for cell in row] for row in page.iter("tr")]
+    (auc,) = [[float(cell) for cell in row[1:8]] for row in rows if row[0] == "auc"]
+    challenger, before, gain = auc[0], auc[3], auc[4]
+    assert challenger - before == pytest.approx(gain, abs=2e-4)
+    assert gain > 0.1
 
 
 def test_every_decision_is_a_run_with_all_its_evidence(business: Path) -> None:
