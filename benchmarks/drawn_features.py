@@ -27,7 +27,7 @@ def main(root: Path, night: date, rows: int) -> None:
         small.write_bytes((lake.path(partition) / "features.parquet").read_bytes())
     table, old = read_table(small), lake.open(partition, made_by="stage=features")
     with lake.publish(partition, inputs={**old.inputs, "drawn": str(rows)}) as staging:
-        with ParquetWriter(staging.path / "features.parquet", table.schema) as writer:
+        with ParquetWriter(staging.path / "features.parquet", table.schema, compression="lz4") as writer:
             for chunk in _drawn(table, rows):
                 writer.write(chunk)
         staging.rows["features.parquet"] = rows

@@ -91,7 +91,11 @@ def _write(
     threads = resources.threads if walk else 1  # LightGBM has threads of its own
     each = resources.threads // threads
     predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=each, walker=walk)
-    chunks = read_chunks(features, rows=rows_at_a_time(features, most=resources.chunk_rows))
+    chunks = read_chunks(
+        features,
+        rows=rows_at_a_time(features, most=resources.chunk_rows),
+        categories=tuple(dict(champion.bundle.encoding.levels)),
+    )
     tally, shortlist = Tally(), Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
     with ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer:
         for scored in across(lambda chunk: predictor.score(chunk, day=day), chunks, threads=threads):

@@ -58,7 +58,7 @@ class Predictor:
                 "model_version": pl.Int64,
                 "raw_score": pl.Float64,
                 "percentile": pl.Float64,
-                "segment": pl.String,
+                "segment": pl.Enum([name for name, _ in self._bundle.segments]),
             }
         )
 
@@ -127,7 +127,7 @@ class Predictor:
             raise _refused("; ".join(broken))
 
     def _rules(self) -> dict[str, pl.Expr]:
-        score, names = self._bundle.score_name, [name for name, _ in self._bundle.segments]
+        score = self._bundle.score_name
         least, most = (0.0, 1.0) if self._bundle.task == "binary" else (-sys.float_info.max, sys.float_info.max)
         return {f"{name}: null": pl.col(name).is_null() for name in self.schema} | {
             # NaN stands above every number for Polars, so it is not from 0 to 1 either
@@ -136,7 +136,6 @@ class Predictor:
             "raw_score: not a finite number": ~pl.col("raw_score").is_finite(),
             "score_date: another date than the first row's": pl.col("score_date") != pl.col("score_date").first(),
             f"model_version: not {self._version}": pl.col("model_version") != self._version,
-            f"segment: not one of {', '.join(names)}": ~pl.col("segment").is_in(names),
         }
 
 

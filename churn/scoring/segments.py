@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from churn.errors import SettingsError
@@ -27,18 +28,33 @@ def percentiles(scores: Floats, *, grid: Sequence[float]) -> Floats:
     """
     quantiles = np.asarray(grid, dtype=np.float64)
     last = len(quantiles) - 1
-    first = np.searchsorted(quantiles, scores, side="left")
-    at = np.minimum(first, last)
-    lower, upper = quantiles[np.maximum(first - 1, 0)], quantiles[at]
-    after = np.where(upper == scores, np.searchsorted(quantiles, quantiles, side="right")[at], first)
-    way = np.divide(scores - lower, upper - lower, out=np.zeros(len(scores)), where=upper > lower)
-    between = np.clip(first - 1 + way, 0, last)
-    rank = np.where(after > first, (first + after - 1) / 2, between)
-    return np.where(np.isnan(scores), np.nan, rank / last)
+    values, first = np.unique(quantiles, return_index=True)
+    after = np.append(first[1:], last + 1)
+    # By how many values a score reaches: the rank of the last of them, its width up to the next, its own middle rank
+    start = np.concatenate([[0], after - 1])
+    lower = np.concatenate([values[:1], values])
+    width = np.concatenate([[1.0], np.diff(values), [1.0]])
+    middle = np.concatenate([[0.0], (first + after - 1) / 2])
+    reached = _reached(values, scores)
+    below = lower[reached]
+    rank = np.clip(start[reached] + (scores - below) / width[reached], 0, last)
+    return np.where(scores == below, middle[reached], rank) / last
+
+
+def _reached(values: Floats, scores: Floats) -> npt.NDArray[np.intp]:
+    """Returns `np.searchsorted(values, scores, side="right")` in half its time: without a branch that is guessed."""
+    steps = len(values).bit_length()
+    padded = np.append(values, np.full((1 << steps) - 1 - len(values), np.inf))
+    found, reached = np.empty(len(scores)), np.zeros(len(scores), dtype=np.intp)
+    for step in reversed(range(steps)):
+        half = 1 << step
+        padded[half - 1 :].take(reached, out=found, mode="clip")
+        reached += half * (found <= scores)
+    return reached
 
 
 def name_segments(shares: Floats, *, segments: Sequence[tuple[str, float]]) -> pl.Series:
-    """Returns for each percentile (0 to 1) the name of the first segment whose lowest percentile it reaches.
+    """Returns for each percentile (0 to 1) the name, an Enum, of the first segment whose lowest percentile it reaches.
 
     Raises:
         SettingsError: for segments that do not fall strictly from the highest to a last one at 0.
@@ -53,5 +69,7 @@ def name_segments(shares: Floats, *, segments: Sequence[tuple[str, float]]) -> p
             found=", ".join(f"{name} from {share}" for name, share in segments) or "none",
             action="order them from the highest lowest percentile down to 0",
         )
-    position = len(names) - np.searchsorted(lowest[::-1], shares, side="right")
-    return pl.Series(names, dtype=pl.String).gather(position)
+    position = np.zeros(len(shares), dtype=np.int64)
+    for share in lowest[:-1]:
+        position += ~(shares >= share)
+    return pl.Series(names, dtype=pl.Enum(names)).gather(position)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Self
 
 import polars as pl
+import polars.selectors as cs
 
 from churn.training.bundle import Bundle
 
@@ -43,7 +44,8 @@ class Shortlist:
         rows = ((scored["segment"] == self._segment) & (scored[self._score] >= self._least)).arg_true()
         if not len(rows):
             return
-        found = features[rows].with_columns(scored[rows].select(self._score, "raw_score"))
+        found = features[rows].with_columns(cs.categorical().cast(pl.String))
+        found = found.with_columns(scored[rows].select(self._score, "raw_score"))
         both = pl.concat([self._kept, found]) if self._kept.height else found
         order = [self._score, "raw_score", self._key]
         self._kept = both.sort(order, descending=[True, True, False]).head(self._size)

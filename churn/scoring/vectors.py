@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-WORDS = 8
+WORDS = 16
 """Words of 64 rows in a plane."""
 _BYTE, _SMALL, _WORD = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _PLANE = ir.VectorType(_WORD, WORDS)

@@ -102,7 +102,7 @@ def _write(doors: Doors, day: date, staging: Staging) -> None:
     from churn.stores.parquet import ParquetWriter
 
     dataset = doors.dataset
-    with ParquetWriter(staging.path / "features.parquet", dataset.schema) as writer:
+    with ParquetWriter(staging.path / "features.parquet", dataset.schema, compression="lz4") as writer:
         for chunk in _checked(doors, day):
             writer.write(chunk)
     staging.rows["features.parquet"] = writer.rows

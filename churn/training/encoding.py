@@ -110,11 +110,26 @@ def _observed(column: pl.Series) -> tuple[str, ...]:
 
 
 def _codes(column: pl.Series, levels: tuple[str, ...]) -> Floats:
+    if column.dtype == pl.Categorical:
+        return _codes_by_level(column, levels)
     if column.dtype not in (pl.String, pl.Null):
         raise _wrong_type(column, "text")
     codes = column.cast(pl.Enum(levels), strict=False).to_physical().cast(pl.Float64).to_numpy()
     # An Enum knows only null for a level that is not its own: a missing value has to be told from an unseen one.
     return np.where(np.isnan(codes) & column.is_not_null().to_numpy(), float(len(levels)), codes)
+
+
+def _codes_by_level(column: pl.Series, levels: tuple[str, ...]) -> Floats:
+    """Looks each level up once, and not once a row."""
+    found, code = column.unique(), {level: float(position) for position, level in enumerate(levels)}
+    missing = int(found.to_physical().max() or 0) + 1
+    table = np.full(missing + 1, np.nan)
+    for place, level in zip(found.to_physical(), found.cast(pl.String), strict=True):
+        if level is not None:
+            table[place] = code.get(level, float(len(levels)))
+    places = column.to_physical()
+    codes: Floats = table[(places.fill_null(missing) if places.null_count() else places).to_numpy()]
+    return codes
 
 
 def _numbers(column: pl.Series) -> npt.NDArray[Any]:
