@@ -19,7 +19,7 @@ from numba import njit
 
 from churn.scoring.forest import MAX_LEAVES, MISSING_NONE, MISSING_ZERO
 from churn.scoring.planes import DIGITS, Categories, Layout, Numbers, Trees
-from churn.scoring.vectors import WORDS, pile, send, spell, unite
+from churn.scoring.vectors import WORDS, answer, send, spell, unite
 from churn.training.encoding import Floats
 
 ROWS = 64 * WORDS
@@ -38,8 +38,9 @@ class Buffers(NamedTuple):
     reach: npt.NDArray[np.uint64]
     digits: npt.NDArray[np.uint64]
     leaf: npt.NDArray[np.uint8]
+    small: npt.NDArray[np.int8]
     number: Floats
-    code: npt.NDArray[np.int64]
+    code: npt.NDArray[np.uint64]
 
     @classmethod
     def of(cls, layout: Layout) -> Buffers:
@@ -48,7 +49,8 @@ class Buffers(NamedTuple):
         answers, asked, reach, digits = (np.zeros(count * WORDS, dtype=np.uint64) for count in counts)
         reach[:WORDS] = ~np.uint64(0)
         leaf = np.zeros(TOGETHER * ROWS, dtype=np.uint8)
-        return cls(answers, asked, reach, digits, leaf, np.zeros(ROWS), np.zeros(ROWS, dtype=np.int64))
+        small, code = np.zeros(ROWS, dtype=np.int8), np.zeros(ROWS, dtype=np.uint64)
+        return cls(answers, asked, reach, digits, leaf, small, np.zeros(ROWS), code)
 
 
 _READY: list[Callable[..., None]] = []
@@ -100,7 +102,6 @@ def walk(
         stop = min(start + ROWS, last)
         for column in range(len(numbers.feature)):
             _code_numbers(columns, start, stop, column, numbers, buffers)
-            _scatter(buffers)
             _answer_numbers(column, numbers, buffers)
         for column in range(len(categories.feature)):
             _code_levels(columns, start, stop, column, categories, buffers)
@@ -113,64 +114,80 @@ def walk(
 
 @njit
 def _code_numbers(columns: Floats, start: int, stop: int, place: int, numbers: Numbers, buffers: Buffers) -> None:
-    """Writes by row how many thresholds its number exceeds; one more than all where it is missing."""
-    feature, steps = numbers.feature[place], numbers.steps[place]
-    number, code, thresholds = buffers.number, buffers.code, numbers.thresholds
-    for row in range(len(buffers.code)):
-        code[row] = 0
-    for row in range(stop - start):
-        found = columns[feature, start + row]
-        number[row] = found if abs(found) > _ZERO else 0.0
-    half = 1 << steps
-    for _ in range(steps):
-        half >>= 1
-        middle = numbers.first[place] + half - 1
-        for row in range(len(buffers.code)):
-            low = code[row]
-            code[row] = low + half if thresholds[middle + low] < number[row] else low
+    """Writes by row how many thresholds its number exceeds, less 128; 127 where it is missing."""
+    column, number, code = columns[numbers.feature[place], start:stop], buffers.number, buffers.code
+    for row in range(len(column)):
+        number[row] = column[row] if abs(column[row]) > _ZERO else 0.0
+    if numbers.limit[place] and _are_whole(number):
+        first, limit = np.uint64(numbers.table_first[place]), float(numbers.limit[place])
+        for row in range(len(code)):
+            code[row] = numbers.table[first + np.uint64(np.int32(min(number[row], limit)))]
+    else:
+        _search(place, numbers, buffers)
+    for row in range(len(code)):
+        buffers.small[row] = np.int64(code[row]) - 128
     if numbers.missing[place] != MISSING_NONE:
-        _code_missing(columns, start, stop, place, numbers, buffers)
+        _code_missing(column, numbers.missing[place] == MISSING_ZERO, buffers)
 
 
 @njit
-def _code_missing(columns: Floats, start: int, stop: int, place: int, numbers: Numbers, buffers: Buffers) -> None:
-    feature, missing, code = numbers.feature[place], numbers.size[place] + 1, buffers.code
-    is_zero_missing = numbers.missing[place] == MISSING_ZERO
-    for row in range(stop - start):
-        found = columns[feature, start + row]
-        if np.isnan(found) or (is_zero_missing and abs(found) <= _ZERO):
-            code[row] = missing
+def _are_whole(number: Floats) -> bool:
+    """Returns whether all are whole numbers from 0 on."""
+    others = 0
+    for row in range(len(number)):
+        others += (number[row] != np.floor(number[row])) | (number[row] < 0.0)
+    return others == 0
+
+
+@njit
+def _search(place: int, numbers: Numbers, buffers: Buffers) -> None:
+    """Writes by row how many thresholds its number exceeds, by halves without a branch."""
+    number, code, thresholds = buffers.number, buffers.code, numbers.thresholds
+    for row in range(len(code)):
+        code[row] = 0
+    half = np.uint64(1) << np.uint64(numbers.steps[place])
+    for _ in range(numbers.steps[place]):
+        half >>= np.uint64(1)
+        middle = np.uint64(numbers.first[place]) + half - np.uint64(1)
+        for row in range(len(code)):
+            low = code[row]
+            code[row] = low + half if thresholds[middle + low] < number[row] else low
+
+
+@njit
+def _code_missing(column: Floats, is_zero_missing: bool, buffers: Buffers) -> None:
+    for row in range(len(column)):
+        if np.isnan(column[row]) or (is_zero_missing and abs(column[row]) <= _ZERO):
+            buffers.small[row] = 127
+
+
+@njit
+def _answer_numbers(place: int, numbers: Numbers, buffers: Buffers) -> None:
+    """Answers `number <= threshold` for all thresholds of a column, from the lowest."""
+    if numbers.right[place] >= 0:
+        answer(buffers.small, 0, numbers.size[place], buffers.answers, numbers.right[place])
+    if numbers.left[place] >= 0:
+        answer(buffers.small, 1, numbers.size[place], buffers.answers, numbers.left[place])
 
 
 @njit
 def _code_levels(columns: Floats, start: int, stop: int, place: int, categories: Categories, buffers: Buffers) -> None:
     """Writes by row the code of its level; what is no level, or one that no node asks for, has the last."""
-    feature, limit, first = categories.feature[place], categories.limit[place], categories.table_first[place]
+    column, limit = columns[categories.feature[place], start:stop], categories.limit[place]
+    first = np.uint64(categories.table_first[place])
     for row in range(len(buffers.code)):
         buffers.code[row] = categories.size[place]
-    for row in range(stop - start):
-        level = columns[feature, start + row]
-        if -1.0 < level < limit:
-            buffers.code[row] = categories.table[first + int(level)]
+    for row in range(len(column)):
+        if -1.0 < column[row] < limit:
+            buffers.code[row] = categories.table[first + np.uint64(np.int32(max(column[row], 0.0)))]
 
 
 @njit
 def _scatter(buffers: Buffers) -> None:
     """Sets the bit of each row in the plane of its code."""
-    code, asked, one = buffers.code, buffers.asked, np.uint64(1)
+    code, asked, one, words = buffers.code, buffers.asked, np.uint64(1), np.uint64(WORDS)
     for row in range(len(code)):
-        asked[code[row] * WORDS + (row >> 6)] |= one << np.uint64(row & 63)
-
-
-@njit
-def _answer_numbers(place: int, numbers: Numbers, buffers: Buffers) -> None:
-    """Answers `number <= threshold` for all thresholds of a column, from the lowest, and clears what was asked."""
-    size, right, left = numbers.size[place], numbers.right[place], numbers.left[place]
-    if right >= 0:
-        pile(buffers.asked, size, size + 2, buffers.answers, right)
-    if left >= 0:
-        pile(buffers.asked, size, size + 1, buffers.answers, left)
-    _clear(size + 2, buffers.asked)
+        asked[code[row] * words + np.uint64(row >> 6)] |= one << np.uint64(row & 63)
 
 
 @njit
@@ -221,22 +238,24 @@ def _find_leaves(tree: int, trees: Trees, buffers: Buffers, at: int) -> None:
 
 @njit
 def _add_one(tree: int, trees: Trees, buffers: Buffers, at: int) -> None:
-    for row in range(len(buffers.code)):
-        buffers.number[row] += trees.value[trees.leaf[tree] + buffers.leaf[at + row]]
+    first, leaf = np.uint64(trees.leaf[tree]), buffers.leaf[at : at + ROWS]
+    for row in range(len(leaf)):
+        buffers.number[row] += trees.value[first + np.uint64(leaf[row])]
 
 
 @njit
 def _add_eight(tree: int, trees: Trees, buffers: Buffers) -> None:
     """Adds the leaves of `TOGETHER` trees, in their order, with the sum held in a register."""
-    first, value, leaf = trees.leaf, trees.value, buffers.leaf
-    a, b, c, d = first[tree], first[tree + 1], first[tree + 2], first[tree + 3]
-    e, f, g, h = first[tree + 4], first[tree + 5], first[tree + 6], first[tree + 7]
+    place, value, leaf = np.uint64, trees.value, buffers.leaf
+    first = trees.leaf[tree : tree + TOGETHER]
+    a, b, c, d = place(first[0]), place(first[1]), place(first[2]), place(first[3])
+    e, f, g, h = place(first[4]), place(first[5]), place(first[6]), place(first[7])
     for row in range(len(buffers.code)):
-        total = buffers.number[row] + value[a + leaf[row]]
-        total += value[b + leaf[ROWS + row]]
-        total += value[c + leaf[2 * ROWS + row]]
-        total += value[d + leaf[3 * ROWS + row]]
-        total += value[e + leaf[4 * ROWS + row]]
-        total += value[f + leaf[5 * ROWS + row]]
-        total += value[g + leaf[6 * ROWS + row]]
-        buffers.number[row] = total + value[h + leaf[7 * ROWS + row]]
+        total = buffers.number[row] + value[a + place(leaf[row])]
+        total += value[b + place(leaf[ROWS + row])]
+        total += value[c + place(leaf[2 * ROWS + row])]
+        total += value[d + place(leaf[3 * ROWS + row])]
+        total += value[e + place(leaf[4 * ROWS + row])]
+        total += value[f + place(leaf[5 * ROWS + row])]
+        total += value[g + place(leaf[6 * ROWS + row])]
+        buffers.number[row] = total + value[h + place(leaf[7 * ROWS + row])]

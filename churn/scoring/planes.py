@@ -19,6 +19,9 @@ from churn.scoring.forest import MISSING_NONE, Forest, Ints
 from churn.training.encoding import Floats
 
 DIGITS = 8
+SIZE = 254
+"""Thresholds whose codes, and that of what is missing, fit into a byte."""
+_FEW, _FAR = 4, 4096
 Small = npt.NDArray[np.int32]
 
 
@@ -27,7 +30,8 @@ class Numbers(NamedTuple):
 
     `feature`, `missing`; `steps` of a binary search among 2 ** steps - 1 thresholds that begin at `first` in
     `thresholds` (filled with infinity), `size` of them real; the first plane where missing goes right, or left (-1:
-    no node asks so).
+    no node asks so); where whole numbers from 0 find their code without a search, `table[table_first:]` for those up to
+    `limit` (0: no table), from where on all have the same. One of more than `SIZE` thresholds is several columns.
     """
 
     feature: Small
@@ -37,7 +41,10 @@ class Numbers(NamedTuple):
     size: Small
     right: Small
     left: Small
+    table_first: Small
+    limit: Small
     thresholds: Floats
+    table: Small
 
 
 class Categories(NamedTuple):
@@ -98,7 +105,7 @@ def lay_out(forest: Forest) -> Layout:
         categories=categories,
         trees=_trees(forest, plane),
         planes=planes,
-        codes=int(max([*numbers.size, *categories.size, 0])) + 3,
+        codes=int(max([*categories.size, 0])) + 1,
         features=forest.features,
     )
 
@@ -106,6 +113,7 @@ def lay_out(forest: Forest) -> Layout:
 def _numbers(forest: Forest, plane: Ints) -> tuple[Numbers, int]:
     """Writes to `plane` what nodes ask of numbers; returns the columns, and how many planes there are."""
     is_number, columns, thresholds, after = ~forest.is_category, [], [np.empty(0)], 0
+    tables: list[Small] = [np.empty(0, dtype=np.int32)]
     keys = sorted({*zip(forest.feature[is_number].tolist(), forest.missing[is_number].tolist(), strict=True)})
     for key in keys:
         nodes = np.flatnonzero(is_number & (forest.feature == key[0]) & (forest.missing == key[1]))
@@ -116,11 +124,27 @@ def _numbers(forest: Forest, plane: Ints) -> tuple[Numbers, int]:
             plane[nodes[side]] = after + rank[side]
             firsts.append(after if side.any() else -1)
             after += len(own) if side.any() else 0
-        steps = len(own).bit_length()
-        columns.append((*key, steps, sum(map(len, thresholds)), len(own), *firsts))
-        thresholds.append(np.pad(own, (0, 2**steps - 1 - len(own)), constant_values=np.inf))
-    feature, missing, steps_, first, size, right, left_ = _by_field(columns, fields=7)
-    return Numbers(feature, missing, steps_, first, size, right, left_, np.concatenate(thresholds)), after
+        for start in range(0, len(own), SIZE):
+            part = own[start : start + SIZE]
+            steps, table = len(part).bit_length(), _table(part)
+            places = [first + start if first >= 0 else -1 for first in firsts]
+            searched = (steps, sum(map(len, thresholds)), len(part))
+            columns.append((*key, *searched, *places, sum(map(len, tables)), max(len(table) - 1, 0)))
+            thresholds.append(np.pad(part, (0, 2**steps - 1 - len(part)), constant_values=np.inf))
+            tables.append(table)
+    return Numbers(*_by_field(columns, fields=9), np.concatenate(thresholds), np.concatenate(tables)), after
+
+
+def _table(thresholds: Floats) -> Small:
+    """Returns how many thresholds 0, 1, 2, … exceed, up to the first that exceeds all; nothing where searching is fast.
+
+    >>> _table(np.array([-0.5, 0.5, 0.7, 2.5])).tolist()
+    [1, 3, 3, 4]
+    """
+    if len(thresholds) < _FEW or thresholds[-1] >= _FAR:
+        return np.empty(0, dtype=np.int32)
+    numbers = np.arange(max(int(np.floor(thresholds[-1])) + 2, 2))
+    return _small(np.searchsorted(thresholds, numbers, side="left"))
 
 
 def _categories(forest: Forest, plane: Ints, *, after: int) -> tuple[Categories, int]:

@@ -57,19 +57,32 @@ def send(_: Any, reach: Any, answers: Any, plane: Any, left: Any, right: Any, fi
 
 
 @intrinsic
-def pile(_: Any, planes: Any, count: Any, start: Any, into: Any, first: Any) -> Any:
-    """Writes from `first` on, as planes, the rows of plane `start` or of any of the first 1, 2, … `count` planes."""
+def answer(_: Any, codes: Any, step: Any, count: Any, into: Any, first: Any) -> Any:
+    """Writes from `first` on, as planes, the rows whose code, `step` steps on, is at most -128, -127, … of `count`.
+
+    A step goes from 127, the last, to -128.
+    """
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        planes, count, start, into, first = _arrays(context, builder, signature, arguments)
-        some = cgutils.alloca_once_value(builder, builder.load(_plane(builder, planes, start), align=8))
+        codes, step, count, into, first = _arrays(context, builder, signature, arguments)
+        step = builder.trunc(step, _BYTE)
         with cgutils.for_range(builder, count) as loop:
-            found = builder.load(_plane(builder, planes, loop.index), align=8)
-            builder.store(builder.or_(builder.load(some), found), some)
-            builder.store(builder.load(some), _plane(builder, into, builder.add(first, loop.index)), align=8)
+            most = builder.add(builder.trunc(loop.index, _BYTE), builder.add(step, _BYTE(-128)))
+            plane = builder.mul(builder.add(first, loop.index), first.type(WORDS))
+            for word in range(WORDS):
+                rows = builder.load(_at(builder, codes, first.type(64 * word), _ROWS_OF_WORD), align=1)
+                is_most = builder.icmp_signed("<=", builder.add(rows, _spread(builder, step)), _spread(builder, most))
+                place = builder.gep(into, [builder.add(plane, first.type(word))])
+                builder.store(builder.bitcast(is_most, _WORD), place)
         return context.get_dummy_value()
 
-    return types.void(planes, types.intp, types.intp, into, types.intp), code
+    return types.void(codes, types.intp, types.intp, into, types.intp), code
+
+
+def _spread(builder: Any, byte: Any) -> Any:
+    one = builder.insert_element(ir.Constant(_ROWS_OF_WORD, ir.Undefined), byte, _SMALL(0))
+    none = ir.Constant(ir.VectorType(_SMALL, 64), [0] * 64)
+    return builder.shuffle_vector(one, ir.Constant(_ROWS_OF_WORD, ir.Undefined), none)
 
 
 @intrinsic

@@ -184,7 +184,6 @@ def test_the_check_passes_what_was_predicted() -> None:
         ("raw_score", float("inf"), "raw_score: not a finite number"),
         ("score_date", date(2026, 1, 6), "score_date: another date than the first row's"),
         ("model_version", 4, "model_version: not 3"),
-        ("segment", "lost", "segment: not one of high, rest"),
     ],
 )
 def test_the_check_says_no_to_one_bad_row(column: str, value: object, told: str) -> None:
