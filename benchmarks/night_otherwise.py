@@ -71,7 +71,7 @@ def _scan(root: Path, night: date) -> None:
     from churn.stores.parquet import read_chunks
 
     bundle = _bundle(root)
-    chunks = read_chunks(_features(root, night), rows=CHUNK)
+    chunks = read_chunks(_features(root, night), rows=CHUNK, categories=tuple(dict(bundle.encoding.levels)))
     rows = sum(map(len, across(bundle.encoding.matrix, chunks, threads=2)))
     print(f"{rows:,} rows scanned")
 

@@ -127,7 +127,7 @@ def _code_numbers(columns: Floats, start: int, stop: int, place: int, numbers: N
     for row in range(len(code)):
         buffers.small[row] = np.int64(code[row]) - 128
     if numbers.missing[place] != MISSING_NONE:
-        _code_missing(column, numbers.missing[place] == MISSING_ZERO, buffers)
+        _code_missing(column, numbers.missing[place], buffers)
 
 
 @njit
@@ -155,7 +155,8 @@ def _search(place: int, numbers: Numbers, buffers: Buffers) -> None:
 
 
 @njit
-def _code_missing(column: Floats, is_zero_missing: bool, buffers: Buffers) -> None:
+def _code_missing(column: Floats, missing: int, buffers: Buffers) -> None:
+    is_zero_missing = missing == MISSING_ZERO
     for row in range(len(column)):
         if np.isnan(column[row]) or (is_zero_missing and abs(column[row]) <= _ZERO):
             buffers.small[row] = 127

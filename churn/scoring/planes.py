@@ -128,11 +128,22 @@ def _numbers(forest: Forest, plane: Ints) -> tuple[Numbers, int]:
             part = own[start : start + SIZE]
             steps, table = len(part).bit_length(), _table(part)
             places = [first + start if first >= 0 else -1 for first in firsts]
-            searched = (steps, sum(map(len, thresholds)), len(part))
-            columns.append((*key, *searched, *places, sum(map(len, tables)), max(len(table) - 1, 0)))
+            columns.append(
+                (
+                    *key,
+                    steps,
+                    sum(map(len, thresholds)),
+                    len(part),
+                    *places,
+                    sum(map(len, tables)),
+                    max(len(table) - 1, 0),
+                )
+            )
             thresholds.append(np.pad(part, (0, 2**steps - 1 - len(part)), constant_values=np.inf))
             tables.append(table)
-    return Numbers(*_by_field(columns, fields=9), np.concatenate(thresholds), np.concatenate(tables)), after
+    feature, missing, steps_, first, size, right, left_, table_first, limit = _by_field(columns, fields=9)
+    searched = (feature, missing, steps_, first, size, right, left_)
+    return Numbers(*searched, table_first, limit, np.concatenate(thresholds), np.concatenate(tables)), after
 
 
 def _table(thresholds: Floats) -> Small:

@@ -50,16 +50,17 @@ class Predictor:
     @property
     def schema(self) -> pl.Schema:
         """The columns of a predictions table, in order."""
+        segments = pl.Enum([name for name, _ in self._bundle.segments])
         return pl.Schema(
-            {
-                self._bundle.key: pl.Int64,
-                self._bundle.score_name: pl.Float64,
-                "score_date": pl.Date,
-                "model_version": pl.Int64,
-                "raw_score": pl.Float64,
-                "percentile": pl.Float64,
-                "segment": pl.Enum([name for name, _ in self._bundle.segments]),
-            }
+            [
+                (self._bundle.key, pl.Int64),
+                (self._bundle.score_name, pl.Float64),
+                ("score_date", pl.Date),
+                ("model_version", pl.Int64),
+                ("raw_score", pl.Float64),
+                ("percentile", pl.Float64),
+                ("segment", segments),
+            ]
         )
 
     def score(self, frame: pl.DataFrame, *, day: date) -> Scored:

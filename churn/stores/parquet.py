@@ -50,7 +50,7 @@ class ParquetWriter:
             compression=compression,
             use_dictionary=dictionary,
             dictionary_pagesize_limit=_DICTIONARY_BYTES,
-            store_schema=not any(map(pa.types.is_dictionary, arrow.types)),  # so that levels are read as the texts they are
+            store_schema=not any(map(pa.types.is_dictionary, arrow.types)),  # a level is read as the text that it is
         )
 
     def write(self, chunk: pl.DataFrame) -> None:

@@ -122,7 +122,7 @@ def _codes(column: pl.Series, levels: tuple[str, ...]) -> Floats:
 def _codes_by_level(column: pl.Series, levels: tuple[str, ...]) -> Floats:
     """Looks each level up once, and not once a row."""
     found, code = column.unique(), {level: float(position) for position, level in enumerate(levels)}
-    missing = int(found.to_physical().max() or 0) + 1
+    missing = max(found.to_physical().drop_nulls(), default=-1) + 1
     table = np.full(missing + 1, np.nan)
     for place, level in zip(found.to_physical(), found.cast(pl.String), strict=True):
         if level is not None:
