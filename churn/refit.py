@@ -59,7 +59,7 @@ def refit(doors: Doors, champion: Champion, *, day: date, kind: str) -> int:
             return there
         choice = _choice(doors, champion.bundle, calibration, kind=kind)
         bundle = _bundle(doors, champion.bundle, choice, test=test, lineage=lineage)
-        return doors.registry.register(_candidate(bundle))
+        return doors.registry.register(candidate_of(bundle))
 
 
 def _where(champion: Champion) -> str:
@@ -121,7 +121,8 @@ def _bundle(doors: Doors, bundle: Bundle, choice: Choice, *, test: Labelled, lin
     )
 
 
-def _candidate(bundle: Bundle) -> Candidate:
+def candidate_of(bundle: Bundle) -> Candidate:
+    """Returns what is registered of a bundle whose lineage says that it was recalibrated."""
     lineage = bundle.lineage
     checkout = commit(Path(churn.__file__).parent)
     tags = {"churn.data": fingerprint(lineage["inputs"])}

@@ -31,8 +31,8 @@ class Decision:
     """What was decided of a version while `champion` reigned (None: nobody), by whom, for the nights from `since` on.
 
     `moves` says whether the alias is to move to it, `answer` what the gates say (of drift: what it called for, and what
-    became of that), `reason` why, in a sentence. `figures` are shown in MLflow, `evidence` is all that was looked at, in
-    values that JSON knows; `pages` are HTML by file name.
+    became of that), `reason` why, in a sentence. `figures` are shown in MLflow, `evidence` is all that was looked at,
+    in values that JSON knows; `pages` are HTML by file name.
     """
 
     kind: Kind

@@ -34,8 +34,8 @@ def test_one_that_cannot_be_started_is_told() -> None:
 
 def test_one_whose_time_is_up_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    ended = run_program(["sh", "-c", f"sleep 600 & echo $! > {pid}; wait"], variables={}, timeout_seconds=1)
+    ended = run_program(["sh", "-c", f"sleep 600 & echo $! > {pid}; wait"], variables={}, timeout_seconds=2)
     assert (ended.code, ended.is_well) == (None, False)
-    assert "was killed after 1 seconds" in ended.words
+    assert "was killed after 2 seconds" in ended.words
     state = Path(f"/proc/{int(pid.read_text())}/stat")
     assert not state.exists() or state.read_text().split()[2] == "Z"
