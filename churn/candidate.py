@@ -145,7 +145,7 @@ def bundle_of(doors: Doors, made: Made) -> Bundle:
         dictionary=tuple(DictionaryEntry.of(feature) for feature in dataset.features),
         metrics=_metrics(made, task=dataset.task),
         lineage=made.lineage | {"engine": engine_of(made.learned.text)},
-        reference=_reference(doors, made.parts.test, made.scores),
+        reference=reference_of(doors, made.parts.test, made.scores),
     )
 
 
@@ -211,7 +211,7 @@ def _judge(labels: Floats, raw: Floats, calibrator: Calibrator, *, task: Task, c
 def _metrics(made: Made, *, task: Task) -> dict[str, float | int]:
     parts = made.parts
     rows = {"rows_train": parts.train, "rows_calibration": parts.calibration, "rows_test": parts.test}
-    judge = _binary_metrics if task == "binary" else _regression_metrics
+    judge = binary_metrics if task == "binary" else _regression_metrics
     return {
         **{name: len(part.labels) for name, part in rows.items()},
         "trees": made.learned.trees,
@@ -221,7 +221,8 @@ def _metrics(made: Made, *, task: Task) -> dict[str, float | int]:
     }
 
 
-def _binary_metrics(test: Labelled, scores: Floats) -> dict[str, float]:
+def binary_metrics(test: Labelled, scores: Floats) -> dict[str, float]:
+    """Returns what a classifier is registered with: its figures on the test rows."""
     labels = test.labels
     return {
         "base_rate_test": float(labels.mean()),
@@ -263,7 +264,8 @@ def _over_folds(folds: Sequence[TestedFold], *, name: str) -> dict[str, float | 
     return {**counts, f"cv_{name}_mean": mean(figures), f"cv_{name}_se": max(between, within), **spread}
 
 
-def _reference(doors: Doors, test: Labelled, scores: Floats) -> bytes:
+def reference_of(doors: Doors, test: Labelled, scores: Floats) -> bytes:
+    """Returns the profile of the test rows and their scores that drift is measured against, as parquet."""
     dataset = doors.dataset
     frame = test.features.with_columns(pl.Series(dataset.score, scores))
     columns = [Column(name=feature.name, dtype=feature.dtype) for feature in dataset.features]

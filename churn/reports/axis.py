@@ -8,8 +8,60 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Protocol
 
 _STEPS = 5  # at most about so many between the ends
+
+
+class Scale(Protocol):
+    """What a chart asks of an axis, whatever runs along it."""
+
+    @property
+    def name(self) -> str:
+        """What is measured, and its unit."""
+        ...
+
+    def percent(self, value: float) -> float:
+        """Returns how far along the axis a value lies, 0 to 100."""
+        ...
+
+    def ticks(self) -> tuple[float, ...]:
+        """Returns the values that are written beside the axis."""
+        ...
+
+    def text(self, value: float) -> str:
+        """Returns how such a value is written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nights:
+    """Nights from the first to the last; a night's value is its ordinal, `date.toordinal`.
+
+    >>> axis = Nights(first=date(2026, 1, 1), last=date(2026, 1, 31))
+    >>> [axis.text(tick) for tick in axis.ticks()], axis.percent(date(2026, 1, 16).toordinal())
+    (['01-01', '01-11', '01-21', '01-31'], 50.0)
+    """
+
+    first: date
+    last: date
+    name: str = "night (month-day)"
+
+    def percent(self, value: float) -> float:
+        """Returns how far along the axis a night lies: 0 to 100; 50 where there is but one."""
+        span = (self.last - self.first).days
+        return 100 * (value - self.first.toordinal()) / span if span else 50.0
+
+    def ticks(self) -> tuple[float, ...]:
+        """Returns at most four nights, equally many days apart."""
+        step = max(1, math.ceil((self.last - self.first).days / 3))
+        count = (self.last - self.first).days // step
+        return tuple(float((self.first + timedelta(days=step * number)).toordinal()) for number in range(count + 1))
+
+    def text(self, value: float) -> str:
+        """Returns a night as month and day; the table has the year."""
+        return f"{date.fromordinal(int(value)):%m-%d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from churn.reports.axis import Axis, place
+from churn.reports.axis import Axis, Scale, place
 from churn.reports.markup import Markup, element, joined, words
 
 ROW_HEIGHT = 40  # pixels; the name of a row stands over its bar, so that long names fit a phone
@@ -64,8 +64,10 @@ class Measured:
     text: str
 
 
-def line_chart(alt: Alt, *, x: Axis, y: Axis, lines: Sequence[Line] = (), dots: Sequence[Dot] = ()) -> Markup:
-    """Returns a square chart of lines and of dots with intervals over two axes."""
+def line_chart(
+    alt: Alt, *, x: Scale, y: Axis, lines: Sequence[Line] = (), dots: Sequence[Dot] = (), shape: str = "square"
+) -> Markup:
+    """Returns a chart of lines and of dots with intervals over two axes, square or `long` (over nights)."""
     return chart(
         alt,
         _grid(x, y),
@@ -73,7 +75,7 @@ def line_chart(alt: Alt, *, x: Axis, y: Axis, lines: Sequence[Line] = (), dots: 
         joined(_other(line, x=x, y=y) for line in lines if line.other),
         joined(_polyline(line, x=x, y=y, class_="line") for line in lines if not (line.reference or line.other)),
         joined(_dot(dot, x=x, y=y) for dot in dots),
-        class_="chart square",
+        class_=f"chart {shape}",
     )
 
 
@@ -156,11 +158,11 @@ def _measured(row: Measured, *, axis: Axis, y: int) -> Markup:
     return joined([element("line", x1=low, x2=high, y1=y, y2=y, class_="interval"), *ends, dot])
 
 
-def _grid(x: Axis, y: Axis) -> Markup:
+def _grid(x: Scale, y: Axis) -> Markup:
     return joined([*_columns(x), *_levels(y)])
 
 
-def _columns(x: Axis) -> Iterable[Markup]:
+def _columns(x: Scale) -> Iterable[Markup]:
     for tick in x.ticks():
         at = place(x.percent(tick))
         yield element("line", x1=at, x2=at, y1="0%", y2="100%", class_="grid")
@@ -176,30 +178,34 @@ def _levels(y: Axis) -> Iterable[Markup]:
     yield element("text", words(f"↑ {y.name}"), x="0%", y="0%", dx=-40, dy=-14, class_="axis")
 
 
-def _polyline(line: Line, *, x: Axis, y: Axis, class_: str) -> Markup:
+def _polyline(line: Line, *, x: Scale, y: Axis, class_: str) -> Markup:
     """Returns the line in a box of its own from 0 to 100, stretched to the plot: SVG allows no percent in points."""
     points = " ".join(f"{x.percent(a):.2f},{100 - y.percent(b):.2f}" for a, b in zip(line.xs, line.ys, strict=True))
     drawn = element("polyline", points=points, class_=class_, vector_effect="non-scaling-stroke")
     return element("svg", drawn, viewBox="0 0 100 100", preserveAspectRatio="none", width="100%", height="100%")
 
 
-def _reference(line: Line, *, x: Axis, y: Axis) -> Markup:
-    """Returns a dashed line with its name over it: at the end of one that rises, at the start of a level one."""
-    level = line.ys[0] == line.ys[-1]
-    end, anchor, dx = (0, "start", 8) if level else (-1, "end", -6)
+def _reference(line: Line, *, x: Scale, y: Axis) -> Markup:
+    """Returns a dashed line with its name over it: at the end of one that rises, at the start of a level one.
+
+    The name of an upright one stands beside its end, on the side that has more room.
+    """
+    level, upright = line.ys[0] == line.ys[-1], line.xs[0] == line.xs[-1]
+    to_the_right = level or (upright and x.percent(line.xs[0]) < 50)
+    end, anchor, dx = 0 if level else -1, *(("start", 8) if to_the_right else ("end", -6))
     at = place(x.percent(line.xs[end])), place(100 - y.percent(line.ys[end]))
     name = element("text", words(line.reference), x=at[0], y=at[1], dx=dx, dy=-8, text_anchor=anchor, class_="note")
     return joined([_polyline(line, x=x, y=y, class_="reference"), name])
 
 
-def _other(line: Line, *, x: Axis, y: Axis) -> Markup:
+def _other(line: Line, *, x: Scale, y: Axis) -> Markup:
     middle = len(line.xs) // 2
     at = place(x.percent(line.xs[middle])), place(100 - y.percent(line.ys[middle]))
     name = element("text", words(line.other), x=at[0], y=at[1], dx=8, dy=18, class_="note")
     return joined([_polyline(line, x=x, y=y, class_="other"), name])
 
 
-def _dot(dot: Dot, *, x: Axis, y: Axis) -> Markup:
+def _dot(dot: Dot, *, x: Scale, y: Axis) -> Markup:
     across, up = place(x.percent(dot.x)), place(100 - y.percent(dot.y))
     mark = element("circle", cx=across, cy=up, r=4.5, class_="dot")
     if dot.interval is None:

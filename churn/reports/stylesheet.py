@@ -53,6 +53,7 @@ svg.chart {{ display: block; overflow: visible; font-size: 12px; fill: var(--sof
 svg.chart svg {{ overflow: visible; }}
 svg.square {{ margin: 2.25rem 0.75rem 3.25rem 2.75rem; width: calc(100% - 3.5rem); max-width: 25rem; height: auto;
   aspect-ratio: 1; }}
+svg.long {{ margin: 2.25rem 0.75rem 3.25rem 2.75rem; width: calc(100% - 3.5rem); height: 13rem; }}
 svg.rows {{ margin: 0.5rem 0.75rem 3rem; width: calc(100% - 1.5rem); }}
 svg.bars {{ margin-bottom: 0.75rem; }}
 .axis, .note {{ fill: var(--ink); }}
@@ -69,6 +70,17 @@ svg.bars {{ margin-bottom: 0.75rem; }}
 .mark {{ stroke: var(--paper); stroke-width: 1; }}
 .train {{ fill: var(--train); }} .validation {{ fill: var(--validation); }}
 .calibration {{ fill: var(--calibration); }} .test {{ fill: var(--test); }}
+.heat {{ display: flex; gap: 0.75rem; margin: 0.5rem 0 2.5rem; }}
+.heat ol {{ flex: none; max-width: 46%; margin: 0; padding: 0; list-style: none; font-size: 12px; line-height: 20px; }}
+.heat li {{ height: 20px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }}
+.heat svg.chart {{ flex: 1; min-width: 0; }}
+svg.key {{ display: inline-block; vertical-align: -2px; margin-right: 0.35rem; }}
+.keys {{ display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin: 0; padding: 0; list-style: none; font-size: 0.875rem;
+  color: var(--soft); }}
+.cell {{ fill: var(--train); }} .low {{ fill-opacity: 0.1; }} .some {{ fill-opacity: 0.32; }}
+.near {{ fill-opacity: 0.65; }} .over {{ fill: var(--test); }} .bolt {{ fill: var(--paper); }}
+.untold {{ fill: none; stroke: var(--soft); stroke-width: 1.25; vector-effect: non-scaling-stroke; }}
+.then {{ fill: var(--soft); }}
 details {{ font-size: 0.875rem; }}
 summary {{ cursor: pointer; color: var(--train); padding: 0.35rem 0; }}
 .table {{ overflow-x: auto; }}

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from churn.drift.limits import DriftLimits
+from churn.errors import SettingsError
 from churn.promotion.evidence import Campaign
 from churn.promotion.gates import Gate
 from churn.promotion.suspicion import LeakLimits
@@ -123,6 +124,28 @@ class DeliverStage:
 
     name: Literal["deliver"]
     again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftAction:
+    """What a verdict that calls for another model sets going: nothing, a training here, or the user's own command.
+
+    `command` is a program and its arguments, run without a shell and killed after `timeout_seconds`. Nothing is done
+    within `cooldown_days` of the last such action or of the champion's first night, nor more than `monthly_budget`
+    times in 30 days.
+    """
+
+    kind: Literal["none", "retrain", "command"]
+    command: tuple[str, ...]
+    timeout_seconds: Positive
+    cooldown_days: Annotated[int, Field(ge=0)]
+    monthly_budget: Annotated[int, Field(ge=0)]
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for kind=command without a command."""
+        if self.kind == "command" and not self.command:
+            action = "name a program and its arguments: stage.action.command='[/usr/bin/env,true]'"
+            raise SettingsError(where="stage.action", found="kind=command without a command", action=action)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

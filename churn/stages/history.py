@@ -52,9 +52,15 @@ def _nights(reigns: Sequence[Reign]) -> dict[str, str]:
 
 
 def _row(decision: Recorded, nights: dict[str, str]) -> tuple[str, ...]:
-    done = _DONE[decision.kind]
-    if decision.run not in nights:
-        done = "not carried out" if decision.moves else "waits" if decision.answer in _LET_THROUGH else "refused"
+    done = _done(decision, carried_out=decision.run in nights)
     before = "-" if decision.champion is None else str(decision.champion)
     span = nights.get(decision.run, "-")
     return decision.decided, done, str(decision.version), before, span, decision.by, decision.reason
+
+
+def _done(decision: Recorded, *, carried_out: bool) -> str:
+    if decision.kind == "drift":
+        return f"drift: {decision.answer}"
+    if carried_out:
+        return _DONE[decision.kind]
+    return "not carried out" if decision.moves else "waits" if decision.answer in _LET_THROUGH else "refused"

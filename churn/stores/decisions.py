@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-Kind: TypeAlias = Literal["promote", "rollback", "note"]
+Kind: TypeAlias = Literal["promote", "rollback", "note", "drift"]
 _KIND = "churn.decision"
 _FACTS = ("version", "champion", "moves", "answer", "reason", "by", "since")
 
@@ -30,8 +30,9 @@ _FACTS = ("version", "champion", "moves", "answer", "reason", "by", "since")
 class Decision:
     """What was decided of a version while `champion` reigned (None: nobody), by whom, for the nights from `since` on.
 
-    `moves` says whether the alias is to move to it, `answer` what the gates say, `reason` why, in a sentence. `figures`
-    are shown in MLflow, `evidence` is all that was looked at, in values that JSON knows; `pages` are HTML by file name.
+    `moves` says whether the alias is to move to it, `answer` what the gates say (of drift: what it called for, and what
+    became of that), `reason` why, in a sentence. `figures` are shown in MLflow, `evidence` is all that was looked at,
+    in values that JSON knows; `pages` are HTML by file name.
     """
 
     kind: Kind

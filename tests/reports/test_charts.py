@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from churn.reports.axis import Axis
+from churn.reports.axis import Axis, Nights
 from churn.reports.charts import Alt, Bar, Dot, Line, Measured, bar_chart, interval_chart, line_chart
 from churn.reports.markup import Markup, element, words
 from churn.reports.timeline import Months, Row, Run, timeline
@@ -182,3 +182,19 @@ def test_text_that_a_document_may_hold_is_not_changed(text: str) -> None:
 @pytest.mark.parametrize("text", ["\x00", "\x1b", "\ud800", "\ufffe"])
 def test_a_character_that_no_document_may_hold_is_replaced(text: str) -> None:
     assert words(text) == "\ufffd"
+
+
+@pytest.mark.parametrize(("at", "anchor"), [(0.2, "start"), (0.8, "end")])
+def test_the_name_of_an_upright_line_stands_on_the_side_with_more_room(at: float, anchor: str) -> None:
+    svg = line_chart(_ALT, x=_UNIT, y=_UNIT, lines=[Line(xs=(at, at), ys=(1.0, 0.0), reference="version 4")])
+    (name,) = _of(svg, "note")
+    assert (name.text, name.get("text-anchor"), _at(name, "y")) == ("version 4", anchor, 100)
+
+
+@given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.integers(0, 1000))
+def test_nights_have_one_to_four_ticks_that_lie_on_the_axis(first: date, days: int) -> None:
+    axis = Nights(first=first, last=first + timedelta(days))
+    ticks = axis.ticks()
+    assert 1 <= len(ticks) <= 4
+    assert all(0 <= axis.percent(tick) <= 100 for tick in ticks)
+    assert axis.text(ticks[0]) == f"{first:%m-%d}"

@@ -1,0 +1,237 @@
+"""What is done about a verdict that calls for another model, and why is it not done at once?
+
+A training or a refit runs here, or a command of the user's, held back by a cool-down and a budget. Both are read off
+the decisions and reigns that the registry keeps: there is no second book. Nothing that fails here loses the verdict:
+it is told as a value.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Literal, TypeAlias
+
+from churn.champion import Champion
+from churn.decision import who
+from churn.doors import Doors
+from churn.drift.triage import Action, Triage
+from churn.errors import ChurnError, ExitCode
+from churn.promotion.duels import NonInferior, Superior
+from churn.promotion.gates import Gate
+from churn.reports.outcome import Outcome
+from churn.settings import Settings
+from churn.settings.stages import DriftAction, PromoteStage, TrainStage
+from churn.stores.decisions import Decision, Recorded
+from churn.stores.program import run_program
+
+log = logging.getLogger(__name__)
+
+State: TypeAlias = Literal["nothing", "waits", "done", "failed"]
+_MONTH = timedelta(days=30)
+_ANOTHER_MODEL = (Action.RETRAIN, Action.RECALIBRATE)
+_NOT_WORTH_A_RECORD = (Action.NONE, Action.INSUFFICIENT)
+_RANKING: frozenset[str | None] = frozenset({None, "auc", "average_precision", "captured", "ks"})
+_LONGEST_REASON = 1000  # that stage=promote takes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A night, the version that scored it, and what its verdict calls for."""
+
+    day: date
+    champion: Champion
+    triage: Triage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the settings allow to be done, and those of the stages that would do it."""
+
+    action: DriftAction
+    train: TrainStage
+    promote: PromoteStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbs:
+    """The stages that make another model champion; they stand on a higher floor, and are handed in."""
+
+    train: Callable[[Settings], Outcome]
+    promote: Callable[[Settings], Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What was done: nothing, as nobody asked for more; it waits for the cool-down or the budget; done; or it failed.
+
+    `words` say what, or why not. `version` is the one that was made, `promoted` whether it reigns now. `exit_code` is
+    the user's command's, or that of the stage that failed; None where there is none.
+    """
+
+    state: State
+    words: str
+    version: int | None = None
+    promoted: bool = False
+    exit_code: int | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What stands in the night's manifest, in values that JSON knows."""
+        return asdict(self)
+
+
+def act(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
+    """Returns what was done about the verdict of a night.
+
+    Only retrain and recalibrate are acted upon: a fault, say, never trains anything, nor calls the user's command.
+    """
+    called_for, day = judged.triage.action, judged.day
+    if called_for not in _ANOTHER_MODEL:
+        return Taken(state="nothing", words="nothing: it calls for no other model")
+    if plan.action.kind == "none":
+        return Taken(state="nothing", words="nothing: stage.action.kind=none only reports")
+    try:
+        taken = _held_back(doors, judged, plan.action) or _carry_out(doors, judged, plan=plan, verbs=verbs)
+    except ChurnError as error:
+        words = f"{called_for} failed: {error.where}: {error.found}; do: {error.action}"
+        taken = Taken(state="failed", words=words, exit_code=int(error.exit_code))
+    log.log(logging.ERROR if taken.state == "failed" else logging.INFO, "drift of %s: %s", day, taken.words)
+    return taken
+
+
+def record(
+    doors: Doors, judged: Judged, taken: Taken, *, figures: Mapping[str, float], pages: Mapping[str, str]
+) -> Recorded | None:
+    """Returns the decision about a night as MLflow keeps it; None where nothing was called for, or it does not answer.
+
+    `figures` are numbers by name, `pages` HTML by file name. What was done counts from here on for the cool-down and
+    the budget; what failed does not, and is tried again when the night is judged again.
+    """
+    triage, champion = judged.triage, judged.champion
+    if triage.action in _NOT_WORTH_A_RECORD:
+        return None
+    decision = Decision(
+        kind="drift",
+        version=taken.version or champion.version,
+        champion=champion.version,
+        moves=False,
+        answer=_answer(triage.action, taken.state),
+        reason=f"{triage.reason}; {taken.words}",
+        by=who(),
+        since=judged.day.isoformat(),
+        figures=figures,
+        evidence={"action": str(triage.action), "grounds": list(triage.grounds), "taken": taken.facts},
+        pages=pages,
+    )
+    try:
+        return doors.registry.record(decision)
+    except ChurnError as error:
+        log.warning("drift of %s is on no record in MLflow: %s: %s", judged.day, error.where, error.found)
+        return None
+
+
+def _answer(action: Action, state: State) -> str:
+    return f"{action}, {state}"
+
+
+def _held_back(doors: Doors, judged: Judged, limits: DriftAction) -> Taken | None:
+    """Returns why nothing is done yet; None where nothing stands in the way."""
+    reigning, version, day = doors.registry.champion(), judged.champion.version, judged.day
+    if reigning is None or reigning.version != version:
+        now = f"version {reigning.version} is champion by now" if reigning else "nobody is champion"
+        return _waits(f"{now}, and the verdict is about version {version}")
+    done = _done(doors)
+    within = [night for night in done if day - _MONTH < night <= day]
+    if len(within) >= limits.monthly_budget:
+        nights = f" ({', '.join(map(str, within))})" if within else ""
+        return _waits(f"{len(within)} of {limits.monthly_budget} actions of 30 days are spent{nights}")
+    return _cooling(doors, done, day=day, days=limits.cooldown_days)
+
+
+def _cooling(doors: Doors, done: Sequence[date], *, day: date, days: int) -> Taken | None:
+    reigns = [date.fromisoformat(reign.since) for reign in doors.registry.reigns()[-1:]]
+    known = [
+        *((night, "the champion reigns since") for night in reigns),
+        *((night, "the last action was on") for night in done),
+    ]
+    last, why = max(known, default=(date.min, ""))
+    if last > day:
+        return _waits(f"{why} {last}, after this night")
+    passed = (day - last).days
+    return _waits(f"{why} {last}, and {days} days have to pass ({passed} have)") if passed < days else None
+
+
+def _waits(why: str) -> Taken:
+    return Taken(state="waits", words=f"nothing yet: {why}")
+
+
+def _done(doors: Doors) -> list[date]:
+    """Returns the nights on which something was done about drift, in order."""
+    answers = {_answer(action, "done") for action in _ANOTHER_MODEL}
+    found = [one for one in doors.registry.decisions() if one.kind == "drift" and one.answer in answers]
+    return sorted(date.fromisoformat(one.since) for one in found)
+
+
+def _carry_out(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
+    if plan.action.kind == "command":
+        return _command(doors, judged, plan.action)
+    make = _recalibrate if judged.triage.action is Action.RECALIBRATE else _retrain
+    return make(doors, judged, plan=plan, verbs=verbs)
+
+
+def _retrain(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
+    trained = verbs.train(doors.settings.at(plan.train, judged.day.isoformat()))
+    if trained.unpromotable or trained.version is None:
+        return Taken(state="done", words=f"{trained.headline}; {trained.unpromotable}", version=trained.version)
+    promoted = verbs.promote(_judging(doors, judged, replace(plan.promote, version=trained.version)))
+    return _made(trained.headline, trained.version, promoted=promoted)
+
+
+def _recalibrate(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
+    from churn.refit import refit
+
+    champion, promote = judged.champion, plan.promote
+    version = refit(doors, champion, day=judged.day, kind=plan.train.calibration)
+    by_brier = replace(promote, version=version, gates=gates_of_a_refit(promote.gates))
+    promoted = verbs.promote(_judging(doors, judged, by_brier))
+    return _made(f"version {version} is version {champion.version} recalibrated", version, promoted=promoted)
+
+
+def _judging(doors: Doors, judged: Judged, promote: PromoteStage) -> Settings:
+    reason = f"drift of {judged.day}: {judged.triage.reason}"[:_LONGEST_REASON]
+    return doors.settings.at(replace(promote, reason=reason), judged.day.isoformat())
+
+
+def _made(words: str, version: int, *, promoted: Outcome) -> Taken:
+    """Returns what the gates made of a version: a refusal is an end like any other."""
+    is_champion = promoted.code is ExitCode.OK
+    return Taken(state="done", words=f"{words}; {promoted.headline}", version=version, promoted=is_champion)
+
+
+def gates_of_a_refit(gates: Mapping[str, Gate]) -> dict[str, Gate]:
+    """Returns the gates with comparisons by the Brier score, on which a refit has to be better.
+
+    The trees of both are the same, and so is their ranking: no measure of ranking can tell the two apart.
+    """
+    return {name: _of_a_refit(gate) for name, gate in gates.items()}
+
+
+def _of_a_refit(gate: Gate) -> Gate:
+    if isinstance(gate, Superior | NonInferior) and gate.metric in _RANKING:
+        return Superior(kind="superior", alpha=gate.alpha, metric="brier")
+    return gate
+
+
+def _command(doors: Doors, judged: Judged, action: DriftAction) -> Taken:
+    variables = {
+        "CHURN_VERDICT": str(judged.triage.action),
+        "CHURN_DATE": judged.day.isoformat(),
+        "CHURN_REASON": judged.triage.reason,
+        "CHURN_DATASET": doors.settings.dataset.name,
+        "CHURN_MODEL_VERSION": str(judged.champion.version),
+        "CHURN_ROOT": str(doors.settings.root),
+    }
+    ended = run_program(action.command, variables=variables, timeout_seconds=action.timeout_seconds)
+    return Taken(state="done" if ended.is_well else "failed", words=ended.words, exit_code=ended.code)

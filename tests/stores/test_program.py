@@ -1,0 +1,41 @@
+"""A user's program: no shell, its own time, and whatever it does is told as a value."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from churn.stores.program import run_program
+
+PYTHON = sys.executable
+
+
+def test_it_gets_the_variables_and_no_shell(tmp_path: Path) -> None:
+    wrote = tmp_path / "wrote"
+    code = f"import os, sys; open({str(wrote)!r}, 'w').write(os.environ['CHURN_REASON'] + '|' + sys.argv[1])"
+    ended = run_program([PYTHON, "-c", code, "$HOME; true"], variables={"CHURN_REASON": "a; b"}, timeout_seconds=60)
+    assert (ended.code, ended.is_well) == (0, True)
+    assert wrote.read_text() == "a; b|$HOME; true"
+    assert "CHURN_REASON" not in os.environ
+
+
+def test_a_failure_is_told_with_its_exit_code_and_its_last_words() -> None:
+    ended = run_program([PYTHON, "-c", "import sys; sys.exit('no disk')"], variables={}, timeout_seconds=60)
+    assert (ended.code, ended.is_well) == (1, False)
+    assert ended.words == f"{PYTHON} ended with exit code 1: no disk"
+
+
+def test_one_that_cannot_be_started_is_told() -> None:
+    ended = run_program(["/no/such/program"], variables={}, timeout_seconds=60)
+    assert (ended.code, ended.is_well) == (None, False)
+    assert "could not be started: No such file" in ended.words
+
+
+def test_one_whose_time_is_up_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    ended = run_program(["sh", "-c", f"sleep 600 & echo $! > {pid}; wait"], variables={}, timeout_seconds=2)
+    assert (ended.code, ended.is_well) == (None, False)
+    assert "was killed after 2 seconds" in ended.words
+    state = Path(f"/proc/{int(pid.read_text())}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"
