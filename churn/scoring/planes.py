@@ -128,17 +128,8 @@ def _numbers(forest: Forest, plane: Ints) -> tuple[Numbers, int]:
             part = own[start : start + SIZE]
             steps, table = len(part).bit_length(), _table(part)
             places = [first + start if first >= 0 else -1 for first in firsts]
-            columns.append(
-                (
-                    *key,
-                    steps,
-                    sum(map(len, thresholds)),
-                    len(part),
-                    *places,
-                    sum(map(len, tables)),
-                    max(len(table) - 1, 0),
-                )
-            )
+            starts = sum(map(len, thresholds)), sum(map(len, tables))
+            columns.append((*key, steps, starts[0], len(part), *places, starts[1], max(len(table) - 1, 0)))
             thresholds.append(np.pad(part, (0, 2**steps - 1 - len(part)), constant_values=np.inf))
             tables.append(table)
     feature, missing, steps_, first, size, right, left_, table_first, limit = _by_field(columns, fields=9)
