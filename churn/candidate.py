@@ -17,12 +17,14 @@ from typing import Any
 import polars as pl
 
 from churn.doors import Doors
+from churn.drift.bins import segment_column
 from churn.drift.profile import Column, freeze_bins, profile, to_parquet
 from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
 from churn.promotion.metrics import Estimate, auc, average_precision, brier, log_loss
 from churn.promotion.regression import mae, r2, rmse
 from churn.scoring.forest import engine_of
+from churn.scoring.segments import name_segments, percentiles
 from churn.settings.stages import TrainStage
 from churn.stores.partition import fingerprint
 from churn.stores.remembered import made_once
@@ -266,8 +268,10 @@ def _over_folds(folds: Sequence[TestedFold], *, name: str) -> dict[str, float | 
 
 def reference_of(doors: Doors, test: Labelled, scores: Floats) -> bytes:
     """Returns the profile of the test rows and their scores that drift is measured against, as parquet."""
-    dataset = doors.dataset
-    frame = test.features.with_columns(pl.Series(dataset.score, scores))
+    dataset, score, segment = doors.dataset, doors.dataset.score, segment_column(doors.dataset.score)
+    named = name_segments(percentiles(scores, grid=score_grid(scores)), segments=dataset.segments)
+    frame = test.features.with_columns(pl.Series(score, scores), named.cast(pl.String).alias(segment))
     columns = [Column(name=feature.name, dtype=feature.dtype) for feature in dataset.features]
-    bins = freeze_bins(frame, [*columns, Column(name=dataset.score, dtype="number")])
+    outputs = [Column(name=score, dtype="number"), Column(name=segment, dtype="category")]
+    bins = freeze_bins(frame, [*columns, *outputs])
     return to_parquet(bins, profile(bins, [frame]))

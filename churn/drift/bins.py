@@ -109,9 +109,8 @@ class CategoryBins:
         """
         levels, rows = _level_counts(series)
         place = {level: _FIRST_LEVEL + at for at, level in enumerate(self.levels)} | dict.fromkeys(self.rare, _RARE)
-        known = pl.Series(list(place), dtype=pl.String), pl.Series(list(place.values()), dtype=pl.Int64)
         cells = np.zeros(len(self.bin_of_cell), dtype=np.int64)
-        np.add.at(cells, levels.replace_strict(*known, default=_UNSEEN, return_dtype=pl.Int64).to_numpy(), rows)
+        np.add.at(cells, [place.get(level, _UNSEEN) for level in levels], rows)
         cells[_NULL] = series.null_count()
         return ColumnCounts(cells=tuple(cells.tolist()), minimum=None, maximum=None, total=None)
 
@@ -151,6 +150,15 @@ def freeze_bins(frame: pl.DataFrame, columns: Iterable[Column]) -> Bins:
     if twice:
         raise DataError(where="drift", found=f"named twice: {', '.join(twice)}", action="name each column once")
     return Bins(columns=frozen)
+
+
+def segment_column(score: str) -> str:
+    """Returns what the segments of a score are called among the profiled columns: no feature can be called so.
+
+    >>> segment_column("churn_score")
+    'churn_score segment'
+    """
+    return f"{score} segment"
 
 
 def series_of(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -6,6 +6,7 @@ nights to the last bit, in whatever chunks they came.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,9 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-_BLOCK = 1 << 16
+_BLOCK_BITS = 14
+_BLOCK = 1 << _BLOCK_BITS
+_LARGE, _SHIFT = 2.0**1000, 100  # where a sum of a block leaves the range of a Float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,10 @@ class ColumnCounts:
 def exact_sum(values: npt.NDArray[np.float64]) -> Fraction:
     """Returns the sum of finite values without any rounding, whatever their order.
 
-    Each value is a whole number of 53 bits times a power of two: halves of these are added by power, and a block is
-    short enough for such sums to be exact in a Float64.
+    The leading bits of a block are split off, as many as add up in a Float64 without rounding; then those of the rest,
+    until nothing is left.
+
+    Source: Rump, Ogita, Oishi 2008, Accurate floating-point summation, SIAM J. Sci. Comput. 31(1).
 
     >>> exact_sum(np.array([1e16, 1.0, -1e16]))
     Fraction(1, 1)
@@ -61,15 +66,18 @@ def exact_sum(values: npt.NDArray[np.float64]) -> Fraction:
 
 
 def _block_sum(values: npt.NDArray[np.float64]) -> Fraction:
-    mantissa, power = np.frexp(values)
-    whole = mantissa * 2.0**53
-    high = np.floor(whole * 2.0**-26)
-    low = whole - high * 2.0**26
-    lowest = int(power.min())
-    highs, lows = (np.bincount(power - lowest, weights=half) for half in (high, low))
-    parts = zip(highs.tolist(), lows.tolist(), strict=True)
-    scaled = sum(((int(top) << 26) + int(bottom)) << at for at, (top, bottom) in enumerate(parts))
-    return Fraction(scaled) * Fraction(2) ** (lowest - 53)
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > _LARGE:
+        half = values * 2.0**-_SHIFT  # loses the last bits of small values, which are summed apart
+        return _block_sum(half) * 2**_SHIFT + _block_sum(values - half * 2.0**_SHIFT)
+    total, rest = Fraction(0), values
+    while largest > 0:
+        unit = 2.0 ** (math.frexp(largest)[1] + _BLOCK_BITS)
+        leading = (rest + unit) - unit
+        total += Fraction(float(leading.sum()))
+        rest = rest - leading
+        largest = float(np.abs(rest).max())
+    return total
 
 
 def _known(*values: float | None) -> Iterable[float]:

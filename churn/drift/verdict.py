@@ -7,7 +7,7 @@ the rows could not tell the floor from noise, the answer is insufficient evidenc
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from churn.drift.bins import plain
@@ -26,8 +26,8 @@ class DriftVerdict:
     """The answer for one night (or several, merged); FAIL is the alarm.
 
     `columns` reports every profiled column; `findings` judges the watched ones and the score, by the column's name in
-    `check`, with PSI as the figure. `drifted` names the columns that did. `drifted_share` counts the watched columns
-    that could be told; None where none could.
+    `check`, with PSI as the figure. `drifted` names the columns that did. `drifted_share` is theirs of the watched
+    columns that could be told, by weight; None where none could.
     """
 
     answer: Answer
@@ -72,14 +72,22 @@ class _Judged:
 
 
 def judge(
-    reference: Profile, current: Profile, *, limits: DriftLimits, watched: Collection[str], score: str
+    reference: Profile,
+    current: Profile,
+    *,
+    limits: DriftLimits,
+    watched: Collection[str],
+    score: str,
+    segments: str | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> DriftVerdict:
     """Returns whether the current rows are still of the reference's kind.
 
-    `score` names the prediction column; it is judged by its own limit and does not count among `watched`. FAIL where
-    the share of drifted watched columns passes the limit or the score drifted by `prediction_psi`; INSUFFICIENT where
-    no watched column could be told, or the score could not; WARN where any column drifted. Unwatched columns are
-    reported, never judged.
+    `score` names the prediction column and `segments` that of its segments, where there is one; they are judged by
+    their own limit and do not count among `watched`. `weights` (0 and up, any scale) say how much a watched column
+    counts, 0 where it is not named; None: all the same. FAIL where the share of drifted watched columns passes the
+    limit, or the score or the segments drifted by `prediction_psi`; INSUFFICIENT where no watched column could be told,
+    or the score could not; WARN where any column drifted. Unwatched columns are reported, never judged.
 
     Raises:
         DataError: the profiles were counted over different bins, or lack a watched column or the score.
@@ -97,21 +105,27 @@ def judge(
     ('fail', 'age: median 499 → 799')
     """
     reference.refuse_other_bins(current)
-    _refuse_unknown(reference, [*watched, score])
+    outputs = [score] if segments is None else [score, segments]
+    _refuse_unknown(reference, [*watched, *outputs])
     columns = _compare(reference, current, alpha=limits.alpha)
-    judged = _judge_columns([c for c in columns if c.column in {*watched, score}], limits=limits, score=score)
-    features = [one for one in judged if one.drift.column != score]
-    (scored,) = (one for one in judged if one.drift.column == score)
-    told = [one for one in features if one.told]
-    share = sum(one.drifted for one in told) / len(told) if told else None
+    judged = _judge_columns([c for c in columns if c.column in {*watched, *outputs}], limits=limits, outputs=outputs)
+    features = [one for one in judged if one.drift.column not in outputs]
+    published = {one.drift.column: one for one in judged if one.drift.column in outputs}
+    share = _share([one for one in features if one.told], weights)
     return DriftVerdict(
-        answer=_answer(share, scored=scored, limits=limits),
-        reason=_reason(features, scored=scored, limits=limits),
+        answer=_answer(share, published[score], *published.values(), limits=limits),
+        reason=_reason(features, share if weights else None, outputs=list(published.values()), limits=limits),
         drifted=tuple(one.drift.column for one in judged if one.drifted),
         drifted_share=share,
-        findings=tuple(_finding(one, limits=limits, score=score) for one in judged),
+        findings=tuple(_finding(one, limits=limits, outputs=outputs) for one in judged),
         columns=columns,
     )
+
+
+def _share(told: list[_Judged], weights: Mapping[str, float] | None) -> float | None:
+    weight = {one.drift.column: weights.get(one.drift.column, 0.0) if weights else 1.0 for one in told}
+    total = sum(weight.values())
+    return sum(weight[one.drift.column] for one in told if one.drifted) / total if total else None
 
 
 def _refuse_unknown(profile: Profile, names: list[str]) -> None:
@@ -126,8 +140,8 @@ def _compare(reference: Profile, current: Profile, *, alpha: float) -> tuple[Col
     return tuple(compare_column(bins, then, now, alpha=alpha) for bins, then, now in triples)
 
 
-def _judge_columns(columns: list[ColumnDrift], *, limits: DriftLimits, score: str) -> list[_Judged]:
-    tests = [_tests(column, limits=limits, score=score) for column in columns]
+def _judge_columns(columns: list[ColumnDrift], *, limits: DriftLimits, outputs: list[str]) -> list[_Judged]:
+    tests = [_tests(column, limits=limits, outputs=outputs) for column in columns]
     p_values = [test.effect.p_value for group in tests for test in group if test.effect is not None]
     rejected = benjamini_hochberg(p_values, alpha=limits.alpha)
     significant = {p for p, yes in zip(p_values, rejected, strict=True) if yes}
@@ -137,37 +151,40 @@ def _judge_columns(columns: list[ColumnDrift], *, limits: DriftLimits, score: st
     ]
 
 
-def _tests(column: ColumnDrift, *, limits: DriftLimits, score: str) -> tuple[_Test, ...]:
-    floor = limits.prediction_psi if column.column == score else limits.psi
+def _tests(column: ColumnDrift, *, limits: DriftLimits, outputs: list[str]) -> tuple[_Test, ...]:
+    floor = limits.prediction_psi if column.column in outputs else limits.psi
     by_psi = _Test(effect=column.psi, floor=floor)
     return (by_psi, _Test(effect=column.ks, floor=limits.ks)) if column.ks_applies else (by_psi,)
 
 
-def _is_alarm(scored: _Judged, limits: DriftLimits) -> bool:
-    effect = scored.drift.psi
-    return scored.drifted and effect is not None and effect.distance >= limits.prediction_psi
+def _is_alarm(output: _Judged, limits: DriftLimits) -> bool:
+    effect = output.drift.psi
+    return output.drifted and effect is not None and effect.distance >= limits.prediction_psi
 
 
-def _answer(share: float | None, *, scored: _Judged, limits: DriftLimits) -> Answer:
-    if _is_alarm(scored, limits) or (share is not None and share > limits.drifted_share):
+def _answer(share: float | None, scored: _Judged, *outputs: _Judged, limits: DriftLimits) -> Answer:
+    if any(_is_alarm(one, limits) for one in outputs) or (share is not None and share > limits.drifted_share):
         return Answer.FAIL
     if share is None or not scored.told:
         return Answer.INSUFFICIENT
-    return Answer.WARN if share > 0 or scored.drifted else Answer.PASS
+    return Answer.WARN if share > 0 or any(one.drifted for one in outputs) else Answer.PASS
 
 
-def _reason(features: list[_Judged], *, scored: _Judged, limits: DriftLimits) -> str:
+def _reason(features: list[_Judged], weight: float | None, *, outputs: list[_Judged], limits: DriftLimits) -> str:
     told = sum(one.told for one in features)
     drifted = sum(one.drifted for one in features)
-    words = f"{drifted} of {told} watched columns drifted, limit {percent(limits.drifted_share)}"
+    part = "" if weight is None else f" with {percent(weight)} of the model's gain"
+    words = f"{drifted} of {told} watched columns drifted{part}, limit {percent(limits.drifted_share)}"
     untold = f"; {len(features) - told} could not be told" if told < len(features) else ""
-    return f"{words}{untold}; {_column_reason(scored, limits=limits, floor=limits.prediction_psi)}"
+    scored, *others = (_column_reason(one, limits=limits, floor=limits.prediction_psi) for one in outputs)
+    moved = [text for one, text in zip(outputs[1:], others, strict=True) if one.drifted]
+    return "; ".join([f"{words}{untold}", scored, *moved])
 
 
-def _finding(one: _Judged, *, limits: DriftLimits, score: str) -> Finding:
+def _finding(one: _Judged, *, limits: DriftLimits, outputs: list[str]) -> Finding:
     drift, floor = one.drift, one.tests[0].floor
     null = PsiNull(reference_n=drift.rows_then, current_n=drift.rows_now, bins=drift.occupied_bins)
-    alarm = drift.column == score and _is_alarm(one, limits)
+    alarm = drift.column in outputs and _is_alarm(one, limits)
     return Finding(
         check=drift.column,
         answer=Answer.FAIL if alarm else _column_answer(one),

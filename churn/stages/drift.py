@@ -1,50 +1,62 @@
-"""Holds a scored night against its model's reference and says what moved.
+"""Holds scored nights against their model's reference: what moved, does it matter, and what should be done.
 
-Inputs and scores are profiled in one pass over the published chunks, in the bins that were frozen with the version that
-scored the night.
+Each night is judged by itself, in the bins that were frozen with the version that scored it; it is an alarm (exit code
+5) where k of the last n nights failed. What should be done is decided on all that is known (`churn.drift.triage`), done
+where the settings say so, and told in a report. `replay=true` shows which past nights today's settings would alarm on.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from churn.action import Judged, Plan, Taken, Verbs, act, record
 from churn.champion import Champion, champion_tonight, scored_by
 from churn.doors import Doors
+from churn.drift.triage import Action, triage
 from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
 from churn.nights import nights, no_night
+from churn.profiles import KIND as PROFILES
+from churn.profiles import opened, profile_of
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.stages import DriftStage
+from churn.stages import promote, train
 from churn.stores.partition import Manifest, Partition, fingerprint
+from churn.watch import Watched, judged, nights_before, watch
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from churn.drift.verdict import DriftVerdict
-
+PAGE = "report.html"
+_CALM = {Action.NONE, Action.WATCH}
 log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> Outcome:
     """Publishes `drift/<dataset>/date=D` for every date; exit code 5 where one alarms, or cannot be told at all."""
     doors = Doors(settings)
+    if settings.stage_as(DriftStage).replay:
+        return _replayed(doors)
     found = nights(doors, "drift")
     if not found.dates:
         return no_night(settings, found)
     champion = champion_tonight(doors)
     for day in found.dates:
-        _publish(doors, scored_by(doors, champion, day), day)
+        _publish(doors, scored_by(doors, champion, day), day, acts=day == found.dates[-1])
     facts = {day: _facts(doors, day) for day in found.dates}
+    last = facts[found.dates[-1]]
     answer = worst(Answer(fact["answer"]) for fact in facts.values())
     outcome = Outcome(
-        code=ExitCode.DRIFT_ALARM if answer in {Answer.FAIL, Answer.INSUFFICIENT} else ExitCode.OK,
+        code=ExitCode.DRIFT_ALARM if any(_calls(fact) for fact in facts.values()) else ExitCode.OK,
         headline=f"drift {settings.dataset.name}: {answer} over {len(facts)} nights, each against its model",
-        figures={"files": str(doors.lake.path(doors.partition("drift", found.dates[-1])))},
+        figures={
+            **_merged(doors, champion, found.dates),
+            "what to do": f"{last['action']}: {'; '.join(last['grounds'])}",
+            "done": last["taken"]["words"],
+            "files": str(doors.lake.path(doors.partition("drift", found.dates[-1]))),
+        },
         table=Table(
             header=("date", "version", "answer", "rows", "grounds"),
             rows=tuple(
@@ -56,80 +68,124 @@ def run(settings: Settings) -> Outcome:
     return found.told(outcome)
 
 
+def _calls(fact: Mapping[str, Any]) -> bool:
+    """Returns whether somebody has to look at a night."""
+    return fact["alarm"] or fact["answer"] == Answer.INSUFFICIENT or Action(fact["action"]) not in _CALM
+
+
 def _facts(doors: Doors, day: date) -> dict[str, Any]:
     manifest = doors.lake.open(doors.partition("drift", day), made_by=doors.command("drift", day))
     return manifest.facts
 
 
-def _publish(doors: Doors, champion: Champion, day: date) -> None:
+def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None:
     partition = doors.partition("drift", day)
-    sources = _opened(doors, day)
-    inputs = _inputs(doors, champion, sources)
+    sources = opened(doors, day)
+    inputs = _inputs(doors, champion, sources, day)
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return
     from churn.drift.table import to_table
+    from churn.drift_page import page_of
     from churn.stores.parquet import write_table
 
+    stage, watched = doors.settings.stage_as(DriftStage), watch(doors, champion, day)
+    decided = Judged(day=day, champion=champion, triage=triage(watched.signs(stage), stage.triage))
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        verdict, rows = _judge(doors, champion, day)
+        taken = _act(doors, decided) if acts else Taken(state="nothing", words="nothing: a later night was judged")
+        html = page_of(doors, watched, decided.triage, taken)
         for source, manifest in sources.items():
             doors.lake.require_unchanged(source, manifest)
-        table = to_table(verdict)
+        record(doors, decided, taken, figures={"psi_most": _psi_most(watched)}, pages={PAGE: html})
+        table = to_table(watched.verdict)
         write_table(staging.path / "drift.parquet", table)
-        staging.rows["drift.parquet"] = table.height
-        staging.facts |= {"answer": str(verdict.answer), "reason": verdict.reason, "rows": rows}
-        staging.facts["model_version"] = champion.version
-    log.info("%s: %s (%s)", partition, verdict.answer, verdict.reason)
+        (staging.path / PAGE).write_text(html, encoding="utf-8")
+        staging.rows |= {"drift.parquet": table.height, PAGE: 0}
+        staging.facts |= _told(watched, decided, taken, stage=stage)
+    log.info("%s: %s (%s)", partition, watched.verdict.answer, watched.verdict.reason)
 
 
-def _opened(doors: Doors, day: date) -> dict[Partition, Manifest]:
-    features, scores = doors.partition("features", day), doors.partition("predictions", day)
-    found = {
-        features: doors.lake.open(features, made_by=doors.command("features", day)),
-        scores: doors.lake.open(scores, made_by=doors.command("score", day)),
+def _act(doors: Doors, decided: Judged) -> Taken:
+    stage = doors.settings.stage_as(DriftStage)
+    plan = Plan(action=stage.action, train=stage.train, promote=stage.promote)
+    return act(doors, decided, plan=plan, verbs=Verbs(train=train.run, promote=promote.run))
+
+
+def _psi_most(watched: Watched) -> float:
+    return max((column.psi.distance for column in watched.verdict.columns if column.psi), default=0.0)
+
+
+def _told(watched: Watched, decided: Judged, taken: Taken, *, stage: DriftStage) -> dict[str, Any]:
+    verdict = watched.verdict
+    return {
+        "answer": str(verdict.answer),
+        "reason": verdict.reason,
+        "rows": watched.now.rows,
+        "model_version": watched.champion.version,
+        "drifted": list(verdict.drifted),
+        "alarm": stage.alarm.alarms(watched.answers),
+        "action": str(decided.triage.action),
+        "grounds": list(decided.triage.grounds),
+        "taken": taken.facts,
     }
-    if found[scores].inputs["features"] != found[features].content:
-        action = f"run: {doors.command('score', day)}"
-        raise DataError(where=str(scores), found="made from other features than stand there now", action=action)
-    return found
 
 
-def _inputs(doors: Doors, champion: Champion, sources: dict[Partition, Manifest]) -> dict[str, str]:
+def _inputs(doors: Doors, champion: Champion, sources: dict[Partition, Manifest], day: date) -> dict[str, str]:
+    stage = doors.settings.stage_as(DriftStage)
+    before = {str(night): facts and facts["answer"] for night, facts in nights_before(doors, day).items()}
+    limits = [asdict(stage.limits), asdict(stage.alarm), asdict(stage.triage), stage.weights]
     return {
         **{source.kind: manifest.content for source, manifest in sources.items()},
         "bundle": champion.bundle.fingerprint,
         "code": doors.code("drift"),
-        "limits": fingerprint(asdict(doors.settings.stage_as(DriftStage).limits)),
+        "limits": fingerprint(limits),
+        "nights_before": fingerprint(before),
     }
 
 
-def _judge(doors: Doors, champion: Champion, day: date) -> tuple[DriftVerdict, int]:
-    from churn.drift.profile import from_parquet, profile
-    from churn.drift.verdict import judge
+def _merged(doors: Doors, champion: Champion, days: tuple[date, ...]) -> dict[str, str]:
+    """Returns the verdict over all nights of the last one's version, added up; nothing for a single night."""
+    if len(days) == 1:
+        return {}
+    from churn.drift.profile import from_parquet
 
-    bins, reference = from_parquet(champion.bundle.reference)
-    current = profile(bins, _scored_chunks(doors, champion, day))
-    watched = [entry.name for entry in champion.bundle.dictionary if entry.watched]
-    verdict = judge(
-        reference,
-        current,
-        limits=doors.settings.stage_as(DriftStage).limits,
-        watched=watched,
-        score=champion.bundle.score_name,
+    last = scored_by(doors, champion, days[-1])
+    same = [day for day in days if scored_by(doors, champion, day).version == last.version]
+    _, then = from_parquet(last.bundle.reference)
+    first, *others = (profile_of(doors, last, day) for day in same)
+    now = sum(others, first)
+    verdict = judged(doors, last, then, now)
+    words = f"{verdict.answer} ({verdict.reason}); {len(same)} nights of version {last.version}, n = {now.rows:,} rows"
+    return {"all nights added": words}
+
+
+def _replayed(doors: Doors) -> Outcome:
+    """Returns what today's settings say of the nights whose profiles are kept; nothing is published."""
+    settings, stage = doors.settings, doors.settings.stage_as(DriftStage)
+    asked = settings.dates if settings.date else None
+    days = [day for day in doors.lake.days(PROFILES, settings.dataset.name) if asked is None or day in asked]
+    if not days:
+        action = f"run stage=drift on the nights first, such as {doors.command('drift', 'auto')}"
+        raise DataError(where="drift replay", found="no night has a profile", action=action)
+    champion = champion_tonight(doors)
+    answers = {day: _again(doors, scored_by(doors, champion, day), day) for day in days}
+    rows, alarms = [], 0
+    for day, (answer, reason) in answers.items():
+        before = [answers[night][0] if night in answers else None for night in (*nights_before(doors, day), day)]
+        is_alarm = stage.alarm.alarms(before)
+        alarms += is_alarm
+        then = doors.lake.manifest(doors.partition("drift", day))
+        word = "alarm" if is_alarm else "-"
+        rows.append((str(day), then.facts["answer"] if then else "-", str(answer), word, reason))
+    return Outcome(
+        headline=f"drift {settings.dataset.name}: today's settings alarm on {alarms} of {len(days)} past nights",
+        table=Table(header=("date", "answer then", "answer now", "alarm", "grounds"), rows=tuple(rows)),
     )
-    return verdict, current.rows
 
 
-def _scored_chunks(doors: Doors, champion: Champion, day: date) -> Iterator[pl.DataFrame]:
-    from churn.stores.duck import recut
-    from churn.stores.parquet import read_chunks, rows_at_a_time
+def _again(doors: Doors, champion: Champion, day: date) -> tuple[Answer, str]:
+    from churn.drift.profile import from_parquet
 
-    features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
-    scores = doors.lake.path(doors.partition("predictions", day)) / "scores.parquet"
-    rows = rows_at_a_time(features, most=doors.settings.resources.chunk_rows)
-    for chunk, scored in zip(*(recut(read_chunks(file, rows=rows), rows) for file in (features, scores)), strict=True):
-        if not chunk[champion.bundle.key].equals(scored[champion.bundle.key]):
-            action = f"run: {doors.command('score', day)}"
-            raise DataError(where=str(scores), found="other customers than in the features", action=action)
-        yield chunk.with_columns(scored[champion.bundle.score_name])
+    _, then = from_parquet(champion.bundle.reference)
+    verdict = judged(doors, champion, then, profile_of(doors, champion, day))
+    return verdict.answer, verdict.reason

@@ -60,6 +60,21 @@ def without_null(text: str) -> tuple[str, ...]:
     return tuple(name for number, name in enumerate(names) if number in read)
 
 
+def gain_shares(text: str) -> dict[str, float]:
+    """Returns the part of all trees' gain that each column has, from 0 to 1; all 0 for a model that splits nowhere.
+
+    Raises:
+        DataError: for a text that is cut or no model.
+    """
+    names = features_of(text)
+    gains = dict.fromkeys(names, 0.0)
+    lines = re.findall(r"^split_gain=(.*)$", text, re.MULTILINE)
+    for feature, gain in zip(_joined(text, "split_feature"), " ".join(lines).split(), strict=True):
+        gains[names[feature]] += max(float(gain), 0.0)
+    total = sum(gains.values())
+    return {name: gain / total if total else 0.0 for name, gain in gains.items()}
+
+
 def unreadable(found: str) -> DataError:
     """Returns the error for a text that is no model."""
     return DataError(where="model text", found=found, action="restore the bundle from the registry, or train again")

@@ -1,0 +1,119 @@
+"""What does a night show beside its model's reference, the nights before it, its feeds and its outcomes?
+
+All that is known is brought together here, once, for the verdict, the decision and the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from churn.champion import Champion
+from churn.doors import Doors
+from churn.drift.nights import nights_in_a_row
+from churn.drift.triage import Moved, Signs
+from churn.findings import Answer
+from churn.profiles import profile_of
+from churn.settings.stages import DriftStage
+
+if TYPE_CHECKING:
+    from churn.drift.feeds import Fault
+    from churn.drift.profile import Profile
+    from churn.drift.verdict import DriftVerdict
+
+SHOWN_NIGHTS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """A night with its verdict. `before` are the facts of the 29 nights before it, oldest first, None: not there.
+
+    `then` is the reference's profile, `now` the night's, `weights` the parts of the trees' gain by feature.
+    """
+
+    day: date
+    champion: Champion
+    then: Profile
+    now: Profile
+    verdict: DriftVerdict
+    weights: Mapping[str, float]
+    before: Mapping[date, Mapping[str, Any] | None]
+    faults: tuple[Fault, ...]
+
+    @cached_property
+    def answers(self) -> tuple[Answer | None, ...]:
+        """The answers of the last 30 nights, oldest first, this one last."""
+        earlier = (Answer(facts["answer"]) if facts else None for facts in self.before.values())
+        return (*earlier, self.verdict.answer)
+
+    def signs(self, stage: DriftStage) -> Signs:
+        """Returns what the decision looks at."""
+        told = "insufficient" if self.verdict.answer is Answer.INSUFFICIENT else "no"
+        return Signs(
+            faults=tuple(fault.words for fault in self.faults),
+            drifting="yes" if stage.alarm.alarms(self.answers) else told,  # type: ignore[arg-type]
+            moved=tuple(self._moved()),
+            estimated="none",
+            realised="none",
+        )
+
+    def _moved(self) -> list[Moved]:
+        drifted = [*(facts.get("drifted", ()) if facts else None for facts in self.before.values()), self.verdict.drifted]
+        return [
+            Moved(column=name, weight=self.weights[name], nights=nights_in_a_row(drifted, name))
+            for name in self.verdict.drifted
+            if name in self.weights
+        ]
+
+
+def watch(doors: Doors, champion: Champion, day: date) -> Watched:
+    """Returns what a scored night shows.
+
+    Raises:
+        DataError: the night is not there, or not as it was published.
+    """
+    from churn.drift.profile import from_parquet
+    from churn.feeds import find_faults
+    from churn.training.model_text import gain_shares
+
+    _, then = from_parquet(champion.bundle.reference)
+    now = profile_of(doors, champion, day)
+    return Watched(
+        day=day,
+        champion=champion,
+        then=then,
+        now=now,
+        verdict=judged(doors, champion, then, now),
+        weights=gain_shares(champion.bundle.model_text),
+        before=nights_before(doors, day),
+        faults=find_faults(doors, day),
+    )
+
+
+def judged(doors: Doors, champion: Champion, then: Profile, now: Profile) -> DriftVerdict:
+    """Returns the verdict about one night, or about several merged, under today's settings."""
+    from churn.drift.bins import segment_column
+    from churn.drift.verdict import judge
+    from churn.training.model_text import gain_shares
+
+    bundle, stage = champion.bundle, doors.settings.stage_as(DriftStage)
+    segments = segment_column(bundle.score_name)
+    return judge(
+        then,
+        now,
+        limits=stage.limits,
+        watched=[entry.name for entry in bundle.dictionary if entry.watched],
+        score=bundle.score_name,
+        segments=segments if any(column.name == segments for column in then.bins.columns) else None,
+        weights=gain_shares(bundle.model_text) if stage.weights == "model" else None,
+    )
+
+
+def nights_before(doors: Doors, day: date) -> dict[date, Mapping[str, Any] | None]:
+    """Returns what the nights before one were found to be, by their manifests, oldest first; None: not there."""
+    days = [day - timedelta(days=count) for count in range(SHOWN_NIGHTS - 1, 0, -1)]
+    held = {night: doors.lake.manifest(doors.partition("drift", night)) for night in days}
+    return {night: manifest.facts if manifest else None for night, manifest in held.items()}
