@@ -26,6 +26,7 @@ _SHARE_THAT_TELLS = 0.9
 _FEWEST_SHARE = 0.8
 _WEEKS = 4  # of a weekday that tell how many rows it brings, and how far that varies
 _HOURS_THAT_TELL = 1.5
+_NO_ROWS = ColumnFigures()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Past:
 
     def column(self, name: str) -> ColumnFigures:
         """Returns the figures of a column; those of no rows where the day has not got it."""
-        return self.figures.columns.get(name, ColumnFigures())
+        return self.figures.columns.get(name, _NO_ROWS)
 
     @property
     def repeats(self) -> bool:
@@ -94,14 +95,15 @@ def null_filled(column: str, now: Past, before: Sequence[Past]) -> Iterator[Sign
 
 def sign_flipped(column: str, now: Past, before: Sequence[Past]) -> Iterator[Sign]:
     """The share of negative values is that of the positive ones before, in a column that has nearly one sign."""
+    figures = now.column(column)
     shares = [_negative_share(past.column(column)) for past in before if past.column(column).sizes]
-    values = sum(now.column(column).sizes.values())
-    if not shares or not values:
+    if not shares or not figures.sizes:
         return
-    share, usual = _negative_share(now.column(column)), median(shares)
+    share, usual = _negative_share(figures), median(shares)
     sides = [abs(one - round(usual)) for one in (share, *shares)]
-    flipped = sides[0] >= _SHARE_THAT_TELLS and max(sides[1:]) < _HALF
-    if flipped and _tail(round(sides[0] * values), values, _at_most(max(sides[1:]), before)) < _CHANCE:
+    values, most = sum(figures.sizes.values()), max(sides[1:])
+    flipped = sides[0] >= _SHARE_THAT_TELLS and most < _HALF
+    if flipped and _tail(round(sides[0] * values), values, _at_most(most, before)) < _CHANCE:
         yield f"negative {usual:.0%} → {share:.0%} of the values other than 0"
 
 
@@ -109,11 +111,13 @@ def scaled(column: str, now: Past, before: Sequence[Past]) -> Iterator[Sign]:
     """A power of ten larger or smaller, and else of the shape of before."""
     then = [past.column(column).sizes for past in before if past.column(column).sizes]
     sizes = now.column(column).sizes
-    if not then or not sizes:
+    # What lies over a half from the usual, and twice as far as any day before, lies over a quarter from each of them:
+    # by the last of them most days are let go cheaply.
+    if not then or not sizes or _distance(_shares(sizes), _shares(then[-1])) <= _HALF / 2:
         return
     usual = _mean_shares(then)
     at_rest = _distance(_shares(sizes), usual)
-    if at_rest <= _HALF:  # most days end here, cheaply
+    if at_rest <= _HALF:
         return
     ordinary = max(_distance(_shares(day), usual) for day in then)
     powers = range(-_LARGEST_POWER, _LARGEST_POWER + 1)
