@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from churn.doors import Doors
-from churn.features.day import Tally
+from churn.features.day import Tally, row_hashes
 from churn.features.intake import Sorted, broken_schema, sort_rows
 from churn.features.raw import RAW_DAY, RawTable
 from churn.stores.duck import duck_errors, rows_twice
@@ -136,9 +136,7 @@ def rows_hash(rows: pl.DataFrame, table: RawTable) -> int:
 
     Rows that were delivered again under the next day have the same; 0 where there is no other column.
     """
-    day = rows.select(pl.selectors.by_name(table.day, require_all=False) & pl.selectors.datetime())
-    others = rows.drop(table.day, strict=False).with_columns(day.select(pl.all().dt.time()))
-    return int(others.hash_rows().to_numpy().sum(dtype=np.uint64)) if others.width else 0
+    return int(row_hashes(rows, table).to_numpy().sum(dtype=np.uint64))
 
 
 def _count_broken(bad: pl.DataFrame, table: RawTable, tally: Tally) -> None:

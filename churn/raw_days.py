@@ -277,8 +277,17 @@ def _bring(doors: Doors, days: Sequence[date], inputs: Mapping[date, Mapping[str
     for day in days:
         lost = files_lost(doors, [made_from[past] for past in sorted(made_from) if past < day], now=inputs[day])
         faults = (*lost, *day_faults(doors.dataset.tables, tallies[day], before=before, limits=limits))
+        faults += _names(doors, day, scratch) if faults else ()
         accepted = accept(doors, day, faults, tallies=tallies[day], held=held.get(day)) if faults else {}
         publish(doors, day, tallies[day], inputs=inputs[day], scratch=scratch, accepted=accepted)
         before.append(tallies[day])
     rows = sum(tally.read for day in tallies.values() for tally in day.values())
     log.info("tables/%s: brought %d raw days to %s, %s rows", doors.dataset.name, len(days), days[-1], f"{rows:,}")
+
+
+def _names(doors: Doors, day: date, scratch: Path) -> tuple[str, ...]:
+    """Returns what a refused day's feeds suffer from, where that has a name: its rows say which rule, and not why."""
+    from churn.feeds import name_faults
+
+    folders = {kind: scratch / kind / f"date={day}" for kind in ("tables", "quarantine")}
+    return tuple(map(str, name_faults(doors, day, folders)))

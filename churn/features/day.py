@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+import polars as pl
+
 from churn.errors import SettingsError
 from churn.features.raw import RawTable
 
@@ -61,6 +63,16 @@ class Tally:
     twice: list[str] = field(default_factory=list)
     sha256: str = ""
     rows_hash: int = 0
+
+
+def row_hashes(rows: pl.DataFrame, table: RawTable) -> pl.Series:
+    """Returns a hash a row (UInt64), of all its values but the day; a moment counts by its time of day.
+
+    No row at all where there is no other column.
+    """
+    day = rows.select(pl.selectors.by_name(table.day, require_all=False) & pl.selectors.datetime())
+    others = rows.drop(table.day, strict=False).with_columns(day.select(pl.all().dt.time()))
+    return others.hash_rows() if others.width else pl.Series(dtype=pl.UInt64)
 
 
 def day_faults(

@@ -34,7 +34,7 @@ class Business:
     seed: int
     scenario: Literal["steady", "drift", "concept", "broken_feed"]
     change_date: str | None
-    fault: Literal["null_column", "scaled", "frozen", "truncated", "duplicated"] | None
+    fault: Literal["null_column", "scaled", "sign", "frozen", "truncated", "duplicated", "shifted"] | None
 
     def __post_init__(self) -> None:
         self._check_numbers()

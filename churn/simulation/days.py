@@ -52,18 +52,20 @@ def simulate(business: Business, *, first: date, last: date) -> Iterator[Day]:
     base.number_from_one()
     known = base.customers()
     last_whole: Tables = {}
+    yesterday: Tables | None = None
     for ordinal in range(first.toordinal(), last.toordinal() + 1):
         day = base.live(date.fromordinal(ordinal), known=known)
         known = known.clear()
         if not last_whole or not business.changed(day.day):
             last_whole = day.tables
-        yield _delivered(day, business, last_whole)
+        yield _delivered(day, business, last_whole, yesterday=yesterday)
+        yesterday = day.tables if business.changed(day.day) else None
 
 
-def _delivered(day: Day, business: Business, last_whole: Tables) -> Day:
+def _delivered(day: Day, business: Business, last_whole: Tables, *, yesterday: Tables | None) -> Day:
     if business.fault is None or not business.changed(day.day):
         return day
-    tables = broken(day.tables, fault=business.fault, last_whole=last_whole)
+    tables = broken(day.tables, fault=business.fault, last_whole=last_whole, yesterday=yesterday)
     return Day(day=day.day, tables=tables, truth=day.truth)
 
 
