@@ -61,7 +61,10 @@ class Watched:
         )
 
     def _moved(self) -> list[Moved]:
-        drifted = [*(facts.get("drifted", ()) if facts else None for facts in self.before.values()), self.verdict.drifted]
+        drifted = [
+            *(facts.get("drifted", ()) if facts else None for facts in self.before.values()),
+            self.verdict.drifted,
+        ]
         return [
             Moved(column=name, weight=self.weights[name], nights=nights_in_a_row(drifted, name))
             for name in self.verdict.drifted

@@ -85,6 +85,12 @@ def compare_column(bins: ColumnBins, then: ColumnCounts, now: ColumnCounts, *, a
     )
 
 
+def shares(bins: ColumnBins, counts: ColumnCounts) -> list[float]:
+    """Returns the share (0 to 1) of the rows in each bin, in the order of its labels; all 0 without rows."""
+    binned = _binned(bins, counts)
+    return [float(share) for share in binned / max(int(binned.sum()), 1)]
+
+
 def in_plain_words(drift: ColumnDrift) -> str:
     """Returns the column's direction for a person, such as `spend: median 41 → 29; null 0 % → 7 %`.
 

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from churn.drift.limits import DriftLimits
+from churn.drift.nights import NightRule
+from churn.drift.triage import TriageLimits
 from churn.errors import SettingsError
 from churn.promotion.evidence import Campaign
 from churn.promotion.gates import Gate
@@ -150,10 +152,20 @@ class DriftAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftStage:
-    """Settings of `stage=drift`: what counts as drift."""
+    """Settings of `stage=drift`: what counts as drift, when it is an alarm, what is then to be done, and what is done.
+
+    `weights`: whether a column counts by its part in the model. `replay`: only show what the past would have been.
+    """
 
     name: Literal["drift"]
+    replay: bool
+    weights: Literal["model", "equal"]
     limits: DriftLimits
+    alarm: NightRule
+    triage: TriageLimits
+    action: DriftAction
+    train: TrainStage
+    promote: PromoteStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

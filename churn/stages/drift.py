@@ -100,7 +100,7 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
         table = to_table(watched.verdict)
         write_table(staging.path / "drift.parquet", table)
         (staging.path / PAGE).write_text(html, encoding="utf-8")
-        staging.rows |= {"drift.parquet": table.height, PAGE: 0}
+        staging.rows["drift.parquet"] = table.height
         staging.facts |= _told(watched, decided, taken, stage=stage)
     log.info("%s: %s (%s)", partition, watched.verdict.answer, watched.verdict.reason)
 
