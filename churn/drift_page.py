@@ -22,7 +22,7 @@ from churn.watch import Watched
 _WORST = 6
 
 
-def page_of(doors: Doors, watched: Watched, decided: Triage, taken: Taken) -> str:
+def page_of(doors: Doors, watched: Watched, decided: Triage, *, taken: Taken) -> str:
     """Returns the report of a night as one HTML page; the same values give the same text."""
     bundle, verdict = watched.champion.bundle, watched.verdict
     stage = doors.settings.stage_as(DriftStage)
@@ -42,7 +42,7 @@ def page_of(doors: Doors, watched: Watched, decided: Triage, taken: Taken) -> st
                 "model": f"version {watched.champion.version} of {doors.settings.dataset.model_name}",
                 "alarm": stage.alarm.words(watched.answers),
             },
-            faults=tuple(fault.words for fault in watched.faults),
+            faults=tuple(str(fault) for fault in watched.faults),
             nights=(*watched.before, watched.day),
             rows=(*(facts["rows"] if facts else None for facts in watched.before.values()), watched.now.rows),
             columns=tuple(_over_nights(doors, watched)),

@@ -84,7 +84,7 @@ def _publish(
 
     bins, _ = from_parquet(champion.bundle.reference)
     with doors.lake.publish(doors.partition(KIND, day), inputs=inputs) as staging:
-        found = _counted(doors, champion, day, bins)
+        found = _counted(doors, champion, day, bins=bins)
         for source, manifest in sources.items():
             doors.lake.require_unchanged(source, manifest)
         (staging.path / FILE).write_bytes(to_parquet(bins, found))
@@ -93,7 +93,7 @@ def _publish(
     return found
 
 
-def _counted(doors: Doors, champion: Champion, day: date, bins: Bins) -> Profile:
+def _counted(doors: Doors, champion: Champion, day: date, *, bins: Bins) -> Profile:
     from churn.drift.profile import profile
     from churn.stores.overlap import across
 

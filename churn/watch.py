@@ -53,7 +53,7 @@ class Watched:
         """Returns what the decision looks at."""
         told = "insufficient" if self.verdict.answer is Answer.INSUFFICIENT else "no"
         return Signs(
-            faults=tuple(fault.words for fault in self.faults),
+            faults=tuple(str(fault) for fault in self.faults),
             drifting="yes" if stage.alarm.alarms(self.answers) else told,  # type: ignore[arg-type]
             moved=tuple(self._moved()),
             estimated="none",
@@ -61,10 +61,8 @@ class Watched:
         )
 
     def _moved(self) -> list[Moved]:
-        drifted = [
-            *(facts.get("drifted", ()) if facts else None for facts in self.before.values()),
-            self.verdict.drifted,
-        ]
+        earlier = (facts.get("drifted", ()) if facts else None for facts in self.before.values())
+        drifted = [*earlier, self.verdict.drifted]
         return [
             Moved(column=name, weight=self.weights[name], nights=nights_in_a_row(drifted, name))
             for name in self.verdict.drifted
@@ -89,20 +87,22 @@ def watch(doors: Doors, champion: Champion, day: date) -> Watched:
         champion=champion,
         then=then,
         now=now,
-        verdict=judged(doors, champion, then, now),
+        verdict=judged(doors, champion, now),
         weights=gain_shares(champion.bundle.model_text),
         before=nights_before(doors, day),
         faults=find_faults(doors, day),
     )
 
 
-def judged(doors: Doors, champion: Champion, then: Profile, now: Profile) -> DriftVerdict:
-    """Returns the verdict about one night, or about several merged, under today's settings."""
+def judged(doors: Doors, champion: Champion, now: Profile) -> DriftVerdict:
+    """Returns the verdict about one night, or about several added up, under today's settings."""
     from churn.drift.bins import segment_column
+    from churn.drift.profile import from_parquet
     from churn.drift.verdict import judge
     from churn.training.model_text import gain_shares
 
     bundle, stage = champion.bundle, doors.settings.stage_as(DriftStage)
+    _, then = from_parquet(bundle.reference)
     segments = segment_column(bundle.score_name)
     return judge(
         then,

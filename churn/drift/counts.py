@@ -69,7 +69,8 @@ def _block_sum(values: npt.NDArray[np.float64]) -> Fraction:
     largest = float(np.abs(values).max(initial=0.0))
     if largest > _LARGE:
         half = values * 2.0**-_SHIFT  # loses the last bits of small values, which are summed apart
-        return _block_sum(half) * 2**_SHIFT + _block_sum(values - half * 2.0**_SHIFT)
+        scaled = _block_sum(half) * Fraction(2) ** _SHIFT
+        return scaled + _block_sum(values - half * 2.0**_SHIFT)
     total, rest = Fraction(0), values
     while largest > 0:
         unit = 2.0 ** (math.frexp(largest)[1] + _BLOCK_BITS)

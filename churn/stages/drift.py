@@ -81,7 +81,7 @@ def _facts(doors: Doors, day: date) -> dict[str, Any]:
 def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None:
     partition = doors.partition("drift", day)
     sources = opened(doors, day)
-    inputs = _inputs(doors, champion, sources, day)
+    inputs = _inputs(doors, champion, day, sources=sources)
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return
@@ -93,7 +93,7 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
     decided = Judged(day=day, champion=champion, triage=triage(watched.signs(stage), stage.triage))
     with doors.lake.publish(partition, inputs=inputs) as staging:
         taken = _act(doors, decided) if acts else Taken(state="nothing", words="nothing: a later night was judged")
-        html = page_of(doors, watched, decided.triage, taken)
+        html = page_of(doors, watched, decided.triage, taken=taken)
         for source, manifest in sources.items():
             doors.lake.require_unchanged(source, manifest)
         record(doors, decided, taken, figures={"psi_most": _psi_most(watched)}, pages={PAGE: html})
@@ -130,7 +130,7 @@ def _told(watched: Watched, decided: Judged, taken: Taken, *, stage: DriftStage)
     }
 
 
-def _inputs(doors: Doors, champion: Champion, sources: dict[Partition, Manifest], day: date) -> dict[str, str]:
+def _inputs(doors: Doors, champion: Champion, day: date, *, sources: dict[Partition, Manifest]) -> dict[str, str]:
     stage = doors.settings.stage_as(DriftStage)
     before = {str(night): facts and facts["answer"] for night, facts in nights_before(doors, day).items()}
     limits = [asdict(stage.limits), asdict(stage.alarm), asdict(stage.triage), stage.weights]
@@ -147,14 +147,11 @@ def _merged(doors: Doors, champion: Champion, days: tuple[date, ...]) -> dict[st
     """Returns the verdict over all nights of the last one's version, added up; nothing for a single night."""
     if len(days) == 1:
         return {}
-    from churn.drift.profile import from_parquet
-
     last = scored_by(doors, champion, days[-1])
     same = [day for day in days if scored_by(doors, champion, day).version == last.version]
-    _, then = from_parquet(last.bundle.reference)
     first, *others = (profile_of(doors, last, day) for day in same)
     now = sum(others, first)
-    verdict = judged(doors, last, then, now)
+    verdict = judged(doors, last, now)
     words = f"{verdict.answer} ({verdict.reason}); {len(same)} nights of version {last.version}, n = {now.rows:,} rows"
     return {"all nights added": words}
 
@@ -184,8 +181,5 @@ def _replayed(doors: Doors) -> Outcome:
 
 
 def _again(doors: Doors, champion: Champion, day: date) -> tuple[Answer, str]:
-    from churn.drift.profile import from_parquet
-
-    _, then = from_parquet(champion.bundle.reference)
-    verdict = judged(doors, champion, then, profile_of(doors, champion, day))
+    verdict = judged(doors, champion, profile_of(doors, champion, day))
     return verdict.answer, verdict.reason
