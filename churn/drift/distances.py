@@ -171,7 +171,8 @@ def wasserstein(
 
     Source: Vallender 1974, Theory of Probability and its Applications 18(4): in one dimension W₁ = ∫ |F − G| dx.
 
-    >>> wasserstein(np.array([0, 2, 0, 0, 0]), np.array([0, 1, 0, 1, 0]), points=np.array([1.0, 1, 4, 4]), mean_shift=1.5)
+    >>> then, now, points = np.array([0, 2, 0, 0, 0]), np.array([0, 1, 0, 1, 0]), np.array([1.0, 1, 4, 4])
+    >>> wasserstein(then, now, points=points, mean_shift=1.5)
     WassersteinDistance(distance=1.5, low=1.5, high=1.5)
     """
     refuse_empty("Wasserstein", reference_counts, current_counts)

@@ -192,7 +192,7 @@ def test_the_exact_ks_p_value_is_scipys_where_nothing_ties(n: int, m: int, seed:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=5))
 def test_the_exact_ks_p_value_counts_all_ways_to_deal_tied_rows(pairs: list[tuple[int, int]]) -> None:
     then, now = _samples(pairs)
-    assume(0 < then.sum() and 0 < now.sum() and then.sum() + now.sum() <= 12)
+    assume(then.sum() > 0 and now.sum() > 0 and then.sum() + now.sum() <= 12)
     rows = np.repeat(np.arange(len(then)), then + now)
     found = ks(np.insert(then, range(len(then) + 1), 0), np.insert(now, range(len(now) + 1), 0)).distance
     as_far = []
