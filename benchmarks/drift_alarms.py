@@ -146,9 +146,7 @@ def _ours(root: Path) -> dict[str, list[Said]]:
     bins = freeze_bins(reference, COLUMNS)
     then = profile(bins, [reference])
     began = time.perf_counter()
-    verdicts = []
-    for row_group in _row_groups(root / "current.parquet"):
-        verdicts.append(_judge(then, profile(bins, [row_group])))
+    verdicts = [_judge(then, profile(bins, [night])) for night in _row_groups(root / "current.parquet")]
     print(f"seconds: ours {time.perf_counter() - began:.0f} for {len(verdicts):,} nights")
     return {
         "ours, a night alone": [Said(flagged=_names(v), alarm=v.answer is Answer.FAIL) for v in verdicts],
@@ -186,8 +184,8 @@ def _said(flags: Iterable[str], *, least: float) -> Said:
 def _print_calm(said: dict[str, list[Said]], count: int) -> None:
     title = f"of {count:,} nights without drift"
     print(f"\n{title:<33} {'a column':>12} {'2 of last 3':>12} {'the night':>12} {'2 of last 3':>12}")
-    for name, nights in said.items():
-        columns, alarms = [bool(night.flagged) for night in nights], [night.alarm for night in nights]
+    for name, found in said.items():
+        columns, alarms = [bool(night.flagged) for night in found], [night.alarm for night in found]
         rows = (columns, in_a_row(columns), alarms, in_a_row(alarms))
         print(f"{name:<33} " + " ".join(f"{sum(row):>12,}" for row in rows))
 
@@ -196,8 +194,8 @@ def _print_found(said: dict[str, list[Said]]) -> None:
     tried = ", ".join(map(str, SHIFTS))
     print(f"\nsmallest of {tried} sd that {POWER:.0%} of {STARTS} starts show in {MOVED_NIGHTS} nights, median night")
     print(f"{'':<26} {'one moves: it is named':>22} {'2 of last 3':>22} {'all move: alarm':>22} {'2 of last 3':>22}")
-    for name, nights in said.items():
-        one, every = [NAMES[0] in night.flagged for night in nights], [night.alarm for night in nights]
+    for name, found in said.items():
+        one, every = [NAMES[0] in night.flagged for night in found], [night.alarm for night in found]
         cells = (*_found(one, everything=False), *_found(every, everything=True))
         print(f"{name:<26} " + " ".join(f"{text:>22}" for text in cells))
 
