@@ -56,9 +56,9 @@ def _compare(python: str, folder: Path) -> None:
         theirs = found[column.name]
         for name, own in _own(profiles, at, theirs).items():
             print(f"{column.name:<8} {name:<28} {theirs[name]:>12.8f} {own:>12.8f} {own - theirs[name]:+.1e}")
-    print("Our PSI adds ½ to each count, Evidently's does not; its chi-square takes the reference's shares for known.")
+    print("Our PSI adds ½ to each count, Evidently's does not; its chi-square takes the reference for exact.")
     print(
-        "KS and Wasserstein of theirs read every row (NannyML's under 10,000), ours 1,000 grid points: exact for counts."
+        "KS and Wasserstein of theirs read all rows (NannyML's under 10,000), ours 1,000 grid points."
     )
 
 
