@@ -57,9 +57,7 @@ def _compare(python: str, folder: Path) -> None:
         for name, own in _own(profiles, at, theirs).items():
             print(f"{column.name:<8} {name:<28} {theirs[name]:>12.8f} {own:>12.8f} {own - theirs[name]:+.1e}")
     print("Our PSI adds ½ to each count, Evidently's does not; its chi-square takes the reference for exact.")
-    print(
-        "KS and Wasserstein of theirs read all rows (NannyML's under 10,000), ours 1,000 grid points."
-    )
+    print("KS and Wasserstein of theirs read all rows (NannyML's under 10,000), ours 1,000 grid points.")
 
 
 def _own(profiles: tuple[Profile, Profile], at: int, theirs: dict[str, Any]) -> dict[str, float]:
