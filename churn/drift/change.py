@@ -12,7 +12,17 @@ import numpy as np
 
 from churn.drift.bins import NULL_LABEL, ColumnBins, NumberBins, plain
 from churn.drift.counts import ColumnCounts
-from churn.drift.statistics import Counts, PsiNull, ks, ks_critical, ks_p_value, occupied_bins, psi
+from churn.drift.statistics import (
+    KS_EXACT_ROWS,
+    Counts,
+    PsiNull,
+    ks,
+    ks_critical,
+    ks_exact_p_value,
+    ks_p_value,
+    occupied_bins,
+    psi,
+)
 
 _VISIBLE = 0.01
 
@@ -137,11 +147,13 @@ def _psi(then: Counts, now: Counts, *, alpha: float) -> Effect:
 
 def _ks(then: ColumnCounts, now: ColumnCounts, *, alpha: float) -> Effect:
     n, m = then.rows - then.nulls, now.rows - now.nulls
-    found = ks(np.asarray(then.cells[1:]), np.asarray(now.cells[1:]))
+    values = np.asarray(then.cells[1:]), np.asarray(now.cells[1:])
+    found = ks(*values)
+    limit = ks_p_value(found.distance, reference_n=n, current_n=m)
     return Effect(
         distance=found.distance,
         error=found.error,
-        p_value=ks_p_value(found.distance, reference_n=n, current_n=m),
+        p_value=ks_exact_p_value(*values) if n + m <= KS_EXACT_ROWS else limit,
         noise=ks_critical(reference_n=n, current_n=m, alpha=alpha),
     )
 

@@ -19,6 +19,9 @@ from churn.errors import DataError
 
 Counts = npt.NDArray[np.int64]
 
+KS_EXACT_ROWS = 1_000
+"""Values of both samples together, up to which the p-value of KS is exact; beyond, the limit is near."""
+
 
 def occupied_bins(reference_counts: Counts, current_counts: Counts) -> int:
     """Returns how many bins hold a row in either sample.
@@ -44,7 +47,7 @@ def psi(reference_counts: Counts, current_counts: Counts) -> float:
     >>> round(psi(np.array([50, 50]), np.array([70, 30])), 4)
     0.1659
     """
-    _refuse_empty("psi", reference_counts, current_counts)
+    refuse_empty("psi", reference_counts, current_counts)
     held = reference_counts + current_counts > 0
     then, now = reference_counts[held] + 0.5, current_counts[held] + 0.5
     then, now = then / then.sum(), now / now.sum()
@@ -136,7 +139,7 @@ def ks(reference_counts: Counts, current_counts: Counts) -> KsDistance:
     >>> ks(np.array([0, 5, 0, 5, 0]), np.array([0, 2, 1, 2, 5]))
     KsDistance(distance=0.5, error=0.0)
     """
-    _refuse_empty("ks", reference_counts, current_counts)
+    refuse_empty("ks", reference_counts, current_counts)
     then, now = _ends(reference_counts), _ends(current_counts)
     distance = float(np.abs(then - now).max())
     lo, hi = slice(0, -1, 2), slice(1, None, 2)
@@ -162,6 +165,39 @@ def ks_p_value(distance: float, *, reference_n: int, current_n: int) -> float:
     return float(special.kolmogorov(distance / math.sqrt(1 / reference_n + 1 / current_n)))
 
 
+def ks_exact_p_value(reference_counts: Counts, current_counts: Counts) -> float:
+    """Returns the exact two-sample probability of a KS distance as large as these counts show, without any change.
+
+    Every way to deal the rows to two samples of these sizes is as likely; rows of one cell tie, so that it is exact for
+    the distance that `ks` returns, on any grid and with any ties. The cost grows with (N + M)·min(N, M): for samples of
+    up to `KS_EXACT_ROWS` together it is about 20 ms at most.
+
+    Raises:
+        DataError: a sample holds no values.
+
+    Source: Hodges 1958, Arkiv för Matematik 3(43) (paths in a band); Schröer & Trenkler 1995, Computational Statistics
+    & Data Analysis 20(2) (ties).
+
+    >>> round(ks_exact_p_value(np.array([0, 3, 0, 0, 0]), np.array([0, 0, 0, 3, 0])), 9)  # 2 of the 20 ways
+    0.1
+    """
+    refuse_empty("ks", reference_counts, current_counts)
+    few, many = sorted((reference_counts, current_counts), key=lambda counts: int(counts.sum()))
+    n, m = int(few.sum()), int(many.sum())
+    ends = set(np.cumsum(few + many).tolist())
+    reach = int(np.abs(np.cumsum(few) * m - np.cumsum(many) * n).max())
+    dealt = np.arange(n + 1)  # rows that the smaller sample holds of those dealt so far
+    inside, outside = np.where(dealt == 0, 1.0, 0.0), 0.0
+    for row in range(1, n + m + 1):
+        taken = inside * (n - dealt) / (n + m - row + 1)
+        inside = inside - taken
+        inside[1:] += taken[:-1]
+        if row in ends:
+            far = np.abs(dealt * m - (row - dealt) * n) >= reach
+            outside, inside = outside + float(inside[far].sum()), np.where(far, 0.0, inside)
+    return min(outside, 1.0)
+
+
 def benjamini_hochberg(p_values: Sequence[float], *, alpha: float) -> tuple[bool, ...]:
     """Returns, for each p-value in its place, whether it is rejected with a false discovery rate of at most `alpha`.
 
@@ -182,6 +218,11 @@ def _ends(counts: Counts) -> npt.NDArray[np.float64]:
     return np.asarray(running / running[-1], dtype=np.float64)
 
 
-def _refuse_empty(where: str, *samples: Counts) -> None:
+def refuse_empty(where: str, *samples: Counts) -> None:
+    """Checks that there is something to compare.
+
+    Raises:
+        DataError: a sample holds no rows.
+    """
     if any(int(counts.sum()) == 0 for counts in samples):
         raise DataError(where=where, found="a sample without rows", action="check that both partitions hold rows")
