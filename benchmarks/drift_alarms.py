@@ -3,6 +3,7 @@
 NIGHTS (1,000) calm nights follow two weeks of reference, and every library reads the same tables with its defaults:
 ours, Evidently's drift preset, NannyML's univariate calculator (PYTHON: `benchmarks/drift_in_peers.py`). Then from 10
 starts on, three nights each are moved: one column, or all numbers. Found is what 90 % of the starts show in time.
+Most of the minutes that it takes are Evidently's.
 """
 
 from __future__ import annotations
