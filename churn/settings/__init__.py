@@ -23,7 +23,17 @@ from churn.features.day import IntakeLimits
 from churn.scoring.templates import Template
 from churn.settings.mistakes import explained
 from churn.settings.secrets import check_addresses
-from churn.settings.stages import NIGHTS, ONE_DATE, WITHOUT_DATE, DeliverStage, DemoStage, Positive, Stage, TrainStage
+from churn.settings.stages import (
+    NIGHTS,
+    ONE_DATE,
+    WITHOUT_DATE,
+    DeliverStage,
+    DemoStage,
+    DriftStage,
+    Positive,
+    Stage,
+    TrainStage,
+)
 from churn.stores.sinks import Sink
 from churn.stores.sources import Source
 from churn.training.model import ModelSettings
@@ -197,8 +207,13 @@ def _check_dates(settings: Settings) -> None:
         _ = settings.day if settings.date is not None else None
     elif isinstance(stage, WITHOUT_DATE):
         _refuse_date(settings)
-    elif settings.date not in _words(stage):
+    elif settings.date not in _words(stage) and not (_replays(stage) and settings.date is None):
         _ = settings.dates
+
+
+def _replays(stage: Stage) -> bool:
+    """Returns whether a stage looks back on all nights there are, where no date is named."""
+    return isinstance(stage, DriftStage) and stage.replay
 
 
 def _words(stage: Stage) -> set[str]:

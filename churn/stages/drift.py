@@ -53,6 +53,7 @@ def run(settings: Settings) -> Outcome:
         headline=f"drift {settings.dataset.name}: {answer} over {len(facts)} nights, each against its model",
         figures={
             **_merged(doors, champion, found.dates),
+            "alarm": f"{'yes' if last['alarm'] else 'no'}, {last['failed']}",
             "what to do": f"{last['action']}: {'; '.join(last['grounds'])}",
             "done": last["taken"]["words"],
             "files": str(doors.lake.path(doors.partition("drift", found.dates[-1]))),
@@ -124,6 +125,7 @@ def _told(watched: Watched, decided: Judged, taken: Taken, *, stage: DriftStage)
         "model_version": watched.champion.version,
         "drifted": list(verdict.drifted),
         "alarm": stage.alarm.alarms(watched.answers),
+        "failed": stage.alarm.words(watched.answers),
         "action": str(decided.triage.action),
         "grounds": list(decided.triage.grounds),
         "taken": taken.facts,

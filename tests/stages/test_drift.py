@@ -34,11 +34,20 @@ def test_inputs_that_moved_alarm_with_exit_code_5(scored: Path) -> None:
         table.with_columns(pl.col("sessions", "minutes") * 3).write_parquet(path)
     for stage in ("features", "score"):
         done(f"stage={stage}", f"date={NIGHT}", root=scored)
-    ran = churn(*DRIFT, "stage.limits.drifted_share=0.1", root=scored)
+    fails = (*DRIFT, "stage.limits.drifted_share=0.1")
+    ran = done(*fails, root=scored)
+    assert "1 of the last 3 nights failed, an alarm is 2" in ran.out
+    ran = churn(*fails, "stage.alarm.k=1", root=scored)
     assert ran.code == 5
     drifted = pl.read_parquet(scored / FILE).filter(pl.col("answer") == "warn")["column"].to_list()
     assert "sessions_30d" in drifted
     assert "plan" not in drifted
+    before = published(scored, "drift")
+    replay = ("stage=drift", "stage.replay=true")
+    assert "settings alarm on 0 of 1 past nights" in done(*replay, root=scored).out
+    keen = ("stage.limits.drifted_share=0.1", "stage.alarm.k=1")
+    assert "settings alarm on 1 of 1 past nights" in done(*replay, *keen, root=scored).out
+    assert published(scored, "drift") == before
 
 
 def test_an_alarm_is_raised_again_by_a_second_run(scored: Path) -> None:
@@ -47,6 +56,7 @@ def test_an_alarm_is_raised_again_by_a_second_run(scored: Path) -> None:
         "stage.limits.psi=0.0001",
         "stage.limits.ks=0.0001",
         "stage.limits.alpha=0.9",
+        "stage.alarm.k=1",
     )
     codes = [churn(*DRIFT, *always, root=scored).code for _ in range(2)]
     assert codes == [5, 5]
@@ -59,9 +69,34 @@ def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(scored: Path
     assert published(scored, "drift") == before
 
 
-def test_other_limits_judge_again(scored: Path) -> None:
+def test_other_limits_judge_again_from_the_profile_that_is_kept(scored: Path) -> None:
     done(*DRIFT, root=scored)
+    before = published(scored, "profiles")
     assert "nothing to do" not in done(*DRIFT, "stage.limits.psi=0.3", root=scored).err
+    assert published(scored, "profiles") == before
+    assert len(before) == 2
+
+
+def test_a_profile_that_is_damaged_is_made_again_from_the_night(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    before = published(scored, "profiles")
+    path = scored / f"profiles/subscription/date={NIGHT}/profile.parquet"
+    path.write_bytes(path.read_bytes()[:-5] + b"xxxxx")
+    assert "made again from the night" in done(*DRIFT, "stage.limits.psi=0.3", root=scored).err
+    assert published(scored, "profiles") == before
+
+
+def test_a_replay_without_any_profile_says_what_to_run(scored: Path) -> None:
+    ran = churn("stage=drift", "stage.replay=true", root=scored)
+    assert (ran.code, "no night has a profile" in ran.err) == (3, True)
+
+
+def test_the_report_of_a_night_names_the_score_and_needs_nothing_else(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    page = (scored / f"drift/subscription/date={NIGHT}/report.html").read_text()
+    assert "churn_score" in page
+    assert "n = 1,500 rows" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
 
 
 def test_without_scores_the_command_that_makes_them_is_named(lake: Path) -> None:
