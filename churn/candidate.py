@@ -28,6 +28,7 @@ from churn.scoring.segments import name_segments, percentiles
 from churn.settings.stages import TrainStage
 from churn.stores.partition import fingerprint
 from churn.stores.remembered import made_once
+from churn.training.bands import Bands
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
 from churn.training.calibration import Calibrator, Exponential, Plain
 from churn.training.calibration_choice import Choice, choose_calibrator
@@ -148,6 +149,7 @@ def bundle_of(doors: Doors, made: Made) -> Bundle:
         metrics=_metrics(made, task=dataset.task),
         lineage=made.lineage | {"engine": engine_of(made.learned.text)},
         reference=reference_of(doors, made.parts.test, made.scores),
+        bands=Bands.fit(made.scores, made.parts.test.labels, task=dataset.task),
     )
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from churn.training.scorer import Walker
 
 SCORES = "scores.parquet"
+UNCERTAIN = "uncertainty"
+"""The input of a night whose scores have bands."""
 _REPETITIVE = ("score_date", "model_version", "segment")
 log = logging.getLogger(__name__)
 
@@ -37,10 +39,12 @@ def publish(
     engine: str,
     kind: str = "predictions",
     reasons: Wanted | None = None,
+    uncertain: bool = False,
 ) -> bool:
     """Scores one night; returns False where it was there already, made from the same inputs.
 
     `engine`, numba or lightgbm, is no input: the scores are the same. `reasons` None: no score is explained.
+    `uncertain`: each score gets its band.
     """
     partition, features = doors.partition(kind, day), doors.partition("features", day)
     manifest = doors.lake.open(features, made_by=doors.command("features", day))
@@ -51,12 +55,13 @@ def publish(
         "code": doors.code(*SCORE_CODE),
         "chunk_rows": str(doors.settings.resources.chunk_rows),
         **(reasons.inputs(doors) if reasons else {}),
+        **({UNCERTAIN: "true"} if uncertain else {}),
     }
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        _write(doors, champion, day, staging=staging, engine=engine, reasons=reasons)
+        _write(doors, champion, day, staging=staging, engine=engine, reasons=reasons, uncertain=uncertain)
         doors.lake.require_unchanged(features, manifest)
         _tell_moves(doors, champion, partition, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows[SCORES]:,}", champion.version)
@@ -77,7 +82,14 @@ def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, stagi
 
 
 def _write(
-    doors: Doors, champion: Champion, day: date, *, staging: Staging, engine: str, reasons: Wanted | None
+    doors: Doors,
+    champion: Champion,
+    day: date,
+    *,
+    staging: Staging,
+    engine: str,
+    reasons: Wanted | None,
+    uncertain: bool,
 ) -> None:
     from churn.scoring.predictor import Predictor
     from churn.scoring.shortlist import Shortlist
@@ -90,7 +102,9 @@ def _write(
     walk, name = (None, engine) if engine == "lightgbm" else walker(doors, champion.bundle, day)
     threads = resources.threads if walk else 1  # LightGBM has threads of its own
     each = resources.threads // threads
-    predictor = Predictor(champion.bundle, model_version=champion.version, num_threads=each, walker=walk)
+    predictor = Predictor(
+        champion.bundle, model_version=champion.version, num_threads=each, walker=walk, uncertain=uncertain
+    )
     chunks = read_chunks(
         features,
         rows=rows_at_a_time(features, most=resources.chunk_rows),

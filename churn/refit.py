@@ -21,6 +21,7 @@ from churn.labelled import Labelled, read_labelled
 from churn.stores.git import commit
 from churn.stores.partition import fingerprint
 from churn.stores.runs import Candidate
+from churn.training.bands import Bands
 from churn.training.bundle import Bundle, score_grid
 from churn.training.calibration_choice import Choice, choose_calibrator
 from churn.training.fit import Trees
@@ -118,6 +119,7 @@ def _bundle(doors: Doors, bundle: Bundle, choice: Choice, *, test: Labelled, lin
         metrics=bundle.metrics | counts | binary_metrics(test, scores),
         lineage=lineage,
         reference=reference_of(doors, test, scores),
+        bands=Bands.fit(scores, test.labels, task=bundle.task),
     )
 
 

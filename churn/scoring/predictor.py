@@ -14,7 +14,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from churn.errors import DataError
+from churn.errors import DataError, SettingsError
 from churn.scoring.segments import name_segments, percentiles
 from churn.training.bundle import Bundle
 from churn.training.encoding import Floats
@@ -41,8 +41,26 @@ class Predictor:
     `walker` walks the trees of the bundle's model; where there is none LightGBM does, and the scores are the same.
     """
 
-    def __init__(self, bundle: Bundle, *, model_version: int, num_threads: int, walker: Walker | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        model_version: int,
+        num_threads: int,
+        walker: Walker | None = None,
+        uncertain: bool = False,
+    ) -> None:
+        """Makes ready to score; `uncertain`: each score gets its band, too.
+
+        Raises:
+            SettingsError: the model was trained before there were bands.
+        """
+        if uncertain and bundle.bands is None:
+            found = f"version {model_version} has no bands: it was trained before there were any"
+            action = "train and promote a new version, or leave stage.uncertainty out"
+            raise SettingsError(where="stage.uncertainty", found=found, action=action)
         self._bundle, self._version = bundle, model_version
+        self._bands = bundle.bands if uncertain else None
         self._scorer = bundle.scorer(num_threads=num_threads, walker=walker)
         self._memory = threading.local()
         self._without_null = without_null(bundle.model_text)
@@ -60,8 +78,14 @@ class Predictor:
                 ("raw_score", pl.Float64),
                 ("percentile", pl.Float64),
                 ("segment", segments),
+                *((name, pl.Float64) for name in self._ends),
             ]
         )
+
+    @property
+    def _ends(self) -> tuple[str, ...]:
+        score = self._bundle.score_name
+        return (f"{score}_low", f"{score}_high") if self._bands else ()
 
     def score(self, frame: pl.DataFrame, *, day: date) -> Scored:
         """Returns the predictions of a chunk, checked, and what is counted of it; any thread may ask.
@@ -87,7 +111,8 @@ class Predictor:
 
         The score is the calibrated probability of label 1 (of a regression: the predicted number), `raw_score` the
         model's own before calibration,
-        `percentile` the share (0 to 1) of the reference rows that score lower. No column is ever null.
+        `percentile` the share (0 to 1) of the reference rows that score lower. No column is ever null. The ends of the
+        band about the score stand last, where they are asked for.
 
         Raises:
             DataError: for a missing column, a key that is null or no Int64, or a score that is not a finite number.
@@ -109,6 +134,7 @@ class Predictor:
                 "raw_score": raw,
                 "percentile": shares,
                 "segment": name_segments(shares, segments=self._bundle.segments),
+                **(dict(zip(self._ends, self._bands.around(score), strict=True)) if self._bands else {}),
             },
             schema=self.schema,
         )

@@ -111,12 +111,16 @@ class ReasonSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreStage:
-    """Settings of `stage=score`: today's champion, that of each night or that which scored it before; the engine."""
+    """Settings of `stage=score`: today's champion, that of each night or that which scored it before; the engine.
+
+    `uncertainty`: each score gets its 95 % band.
+    """
 
     name: Literal["score"]
     model: Literal["current", "as_of", "same"]
     engine: Literal["numba", "lightgbm"]
     cluster: str | None
+    uncertainty: bool
     reasons: ReasonSettings
 
 

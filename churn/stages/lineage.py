@@ -12,6 +12,7 @@ from churn.champion import Champion, version_of
 from churn.doors import Doors
 from churn.errors import ChurnError, DataError, ExitCode
 from churn.explained import wanted_then
+from churn.night import UNCERTAIN
 from churn.night import publish as publish_scores
 from churn.nights import FEATURE_CODE, SCORE_CODE
 from churn.raw_days import forgotten, in_lake
@@ -163,7 +164,8 @@ def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, feat
             features_stage.publish(made, day, in_lake(made))
             engine = scores.facts.get("engine", "lightgbm").partition(":")[0]
             reasons = wanted_then(doors, scores)
-            publish_scores(_at(doors, root, scores), model, day, engine=engine, reasons=reasons)
+            made, uncertain = _at(doors, root, scores), UNCERTAIN in scores.inputs
+            publish_scores(made, model, day, engine=engine, reasons=reasons, uncertain=uncertain)
             contents = {kind: made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions")}
         finally:
             shutil.rmtree(root, ignore_errors=True)

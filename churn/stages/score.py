@@ -64,8 +64,8 @@ def _published(doors: Doors, champions: Mapping[date, Champion], reasons: Wanted
     """Yields for each night, once it is published, whether that was needed: here, or on the workers of a cluster."""
     stage = doors.settings.stage_as(ScoreStage)
     if stage.cluster is None:
-        nights_ = champions.items()
-        yield from (publish(doors, champion, day, engine=stage.engine, reasons=reasons) for day, champion in nights_)
+        for day, champion in champions.items():
+            yield publish(doors, champion, day, engine=stage.engine, reasons=reasons, uncertain=stage.uncertainty)
         return
     from churn.stores.cluster import over_cluster
 
@@ -77,8 +77,8 @@ def publish_elsewhere(asked: tuple[Settings, date, Champion]) -> bool:
     """Publishes one night on a worker of a cluster, whose root is the same as here; returns whether it was needed."""
     settings, day, champion = asked
     doors = Doors(settings)
-    engine = settings.stage_as(ScoreStage).engine
-    return publish(doors, champion, day, engine=engine, reasons=wanted_tonight(doors))
+    stage, reasons = settings.stage_as(ScoreStage), wanted_tonight(doors)
+    return publish(doors, champion, day, engine=stage.engine, reasons=reasons, uncertain=stage.uncertainty)
 
 
 def _named(champion: Champion, model: str) -> str:

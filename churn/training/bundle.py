@@ -17,6 +17,7 @@ import numpy as np
 
 from churn.errors import DataError
 from churn.features.feature import Feature
+from churn.training.bands import Bands
 from churn.training.calibration import Calibrator, calibrator_from_json
 from churn.training.encoding import Encoding, Floats
 from churn.training.model import Task
@@ -58,7 +59,8 @@ class Bundle:
 
     `score_grid` holds quantiles of the published score on reference rows at equal steps from 0 to 1 (`score_grid`).
     `segments` are the dataset's. `lineage` says what the model was made from, in values that JSON knows (lists, not
-    tuples). `reference` is the drift room's parquet, opaque here.
+    tuples). `reference` is the drift room's parquet, opaque here. `bands` say how sure a score is; None in bundles of
+    before there were any.
     """
 
     model_text: str
@@ -74,6 +76,7 @@ class Bundle:
     metrics: dict[str, float]
     lineage: dict[str, Any]
     reference: bytes
+    bands: Bands | None = None
 
     def __post_init__(self) -> None:
         """Raises DataError for a metric that is not a number: what cannot be computed must not be kept as a figure."""
@@ -145,6 +148,7 @@ class Bundle:
             "dictionary": [asdict(entry) for entry in self.dictionary],
             "metrics": self.metrics,
             "lineage": self.lineage,
+            "bands": asdict(self.bands) if self.bands else None,
         }
 
 
@@ -177,6 +181,7 @@ def _parsed(fields: dict[str, Any]) -> dict[str, Any]:
         "score_grid": tuple(fields["score_grid"]),
         "segments": tuple((name, lowest) for name, lowest in fields["segments"]),
         "dictionary": tuple(DictionaryEntry.from_json(entry) for entry in fields["dictionary"]),
+        "bands": Bands.from_json(fields["bands"]) if fields.get("bands") else None,
     }
 
 

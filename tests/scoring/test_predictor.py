@@ -10,7 +10,7 @@ import pytest
 from scipy.special import expit
 from scipy.stats import spearmanr
 
-from churn.errors import DataError
+from churn.errors import DataError, SettingsError
 from churn.features.feature import Feature
 from churn.scoring.predictor import Predictor
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
@@ -204,3 +204,8 @@ def test_the_check_says_no_to_one_bad_row(column: str, value: object, told: str)
 def test_the_check_says_no_to_other_columns(change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     with pytest.raises(DataError, match="predictions: columns"):
         PREDICTOR.check(change(PREDICTED))
+
+
+def test_a_model_without_bands_gives_none_and_says_what_to_do() -> None:
+    with pytest.raises(SettingsError, match="train and promote a new version"):
+        Predictor(replace(BUNDLE, bands=None), model_version=3, num_threads=1, uncertain=True)

@@ -50,6 +50,21 @@ def test_a_score_is_the_calibrated_probability_of_the_registered_model(lake: Pat
     assert np.array_equal(scores["churn_score"].to_numpy(), bundle.calibrator.scores(raw))
 
 
+def test_the_band_about_each_score_stands_beside_it_where_it_is_asked_for(lake: Path) -> None:
+    done(*SCORE, root=lake)
+    plain = pl.read_parquet(lake / FILE, hive_partitioning=False)
+    done(*SCORE, "stage.uncertainty=true", root=lake)
+    scores = pl.read_parquet(lake / FILE, hive_partitioning=False)
+    assert scores.columns[-2:] == ["churn_score_low", "churn_score_high"]
+    assert scores.drop("churn_score_low", "churn_score_high").equals(plain)
+    score = pl.col("churn_score")
+    assert scores.select(score.is_between("churn_score_low", "churn_score_high").all()).item()
+    assert scores.select((pl.col("churn_score_high") - pl.col("churn_score_low")).min()).item() > 0
+    done("stage=lineage", f"date={NIGHT}", "stage.rebuild=true", root=lake)
+    done(*SCORE, root=lake)
+    assert pl.read_parquet(lake / FILE, hive_partitioning=False).equals(plain)
+
+
 def test_plain_mlflow_loads_the_same_model_without_our_code(business: Path) -> None:
     import mlflow.lightgbm
     import pandas as pd
