@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from churn.errors import DataError
 from churn.training.encoding import Floats
@@ -75,6 +74,8 @@ class Bands:
 
 
 def _wilson(scores: Floats, labels: Floats) -> tuple[float, float]:
+    from scipy.special import ndtri  # which a night that only reads bands does not wait for
+
     n, rate, z = len(labels), float(labels.mean()), float(ndtri((1 + LEVEL) / 2))
     middle = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
