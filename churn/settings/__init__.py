@@ -23,7 +23,17 @@ from churn.features.day import IntakeLimits
 from churn.scoring.templates import Template
 from churn.settings.mistakes import explained
 from churn.settings.secrets import check_addresses
-from churn.settings.stages import NIGHTS, ONE_DATE, WITHOUT_DATE, DeliverStage, DemoStage, Positive, Stage, TrainStage
+from churn.settings.stages import (
+    NIGHTS,
+    ONE_DATE,
+    WITHOUT_DATE,
+    DeliverStage,
+    DemoStage,
+    OutcomesStage,
+    Positive,
+    Stage,
+    TrainStage,
+)
 from churn.stores.sinks import Sink
 from churn.stores.sources import Source
 from churn.training.model import ModelSettings
@@ -203,7 +213,13 @@ def _check_dates(settings: Settings) -> None:
 
 def _words(stage: Stage) -> set[str]:
     """Returns the words that `date=` may be for a stage, beside days."""
-    return {AUTO, STALE} if isinstance(stage, NIGHTS) else {AUTO} if isinstance(stage, DeliverStage) else set()
+    return (
+        {AUTO, STALE}
+        if isinstance(stage, NIGHTS)
+        else {AUTO}
+        if isinstance(stage, DeliverStage | OutcomesStage)
+        else set()
+    )
 
 
 def _refuse_date(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field
 from churn.drift.limits import DriftLimits
 from churn.promotion.evidence import Campaign
 from churn.promotion.gates import Gate
+from churn.promotion.hindsight import OutcomeLimits
 from churn.promotion.suspicion import LeakLimits
 from churn.promotion.verdict import OnInsufficient
 from churn.simulation.business import Business
@@ -134,6 +135,15 @@ class DriftStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomesStage:
+    """Settings of `stage=outcomes`: the campaign of `promote`, and what counts as a loss."""
+
+    name: Literal["outcomes"]
+    promote: PromoteStage
+    limits: OutcomeLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NightlyStage:
     """Settings of `stage=nightly`: those of its three parts."""
 
@@ -201,6 +211,7 @@ Stage = (
     | ScoreStage
     | DeliverStage
     | DriftStage
+    | OutcomesStage
     | NightlyStage
     | DemoStage
     | LeakcheckStage

@@ -17,7 +17,7 @@ from churn.stores.partition import Manifest, read_manifest
 
 log = logging.getLogger(__name__)
 _SHOWN = 20
-_KINDS = ("tables", "features", "predictions", "shadow", "drift", "quarantine", "leaks")
+_KINDS = ("tables", "features", "predictions", "shadow", "drift", "outcomes", "quarantine", "leaks")
 
 
 def run(settings: Settings) -> Outcome:
