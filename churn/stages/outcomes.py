@@ -25,22 +25,30 @@ log = logging.getLogger(__name__)
 def run(settings: Settings) -> Outcome:
     """Publishes `outcomes/<dataset>/date=D` for every ripe night; exit code 5 where one shows a realised loss."""
     doors = Doors(settings)
-    known_at = doors.newest_night
+    known_at, horizon = doors.newest_night, timedelta(days=doors.dataset.horizon_days)
     wanted = _wanted(doors, known_at)
-    horizon = timedelta(days=doors.dataset.horizon_days)
-    raw = bring(doors, min(known_at, max(wanted, default=known_at) + horizon))
+    if not wanted:
+        return _nothing(settings, {})
+    raw = bring(doors, min(known_at, max(wanted) + horizon))
     dates, left_out = _with_window(doors, raw, wanted, known_at=known_at)
     if not dates:
-        headline = f"outcomes {settings.dataset.name}: nothing to do, no ripe night is without its outcomes"
-        return Outcome(headline=headline, figures=left_out)
+        return _nothing(settings, left_out)
     built = sum(publish(doors, raw, day) for day in dates)
-    found = {night.day: night for night in realised(doors, dates[-1])}
+    return _told(doors, dates, left_out, done=dates_done("joined", done=built, total=len(dates)))
+
+
+def _nothing(settings: Settings, left_out: dict[str, str]) -> Outcome:
+    headline = f"outcomes {settings.dataset.name}: nothing to do, no ripe night is without its outcomes"
+    return Outcome(headline=headline, figures=left_out)
+
+
+def _told(doors: Doors, dates: Sequence[date], left_out: dict[str, str], *, done: str) -> Outcome:
+    found = {night.day: night for night in realised(doors, max(dates))}
     nights = [found[day] for day in dates]
     lost = [night for night in nights if night.verdict is Hindsight.LOSS]
-    done = dates_done("joined", done=built, total=len(dates))
     return Outcome(
         code=ExitCode.DRIFT_ALARM if lost else ExitCode.OK,
-        headline=f"outcomes {settings.dataset.name}: {done}; {_verdicts(nights)}",
+        headline=f"outcomes {doors.dataset.name}: {done}; {_verdicts(nights)}",
         figures={
             **left_out,
             **_one_sided(nights),
@@ -84,8 +92,10 @@ def _with_window(
         except DataError as error:
             log.warning("%s: %s", error.where, error.found)
             lacking[day] = error
-    told = [f"{len(lacking):,} nights, {min(lacking)}: {lacking[min(lacking)].found}"] if lacking else []
-    return tuple(day for day in wanted if day not in lacking), {"left out": told[0]} if told else {}
+    whole = tuple(day for day in wanted if day not in lacking)
+    if not lacking:
+        return whole, {}
+    return whole, {"nights left out": f"{len(lacking):,}, {min(lacking)}: {lacking[min(lacking)].found}"}
 
 
 def _verdicts(nights: Sequence[Realised]) -> str:
@@ -98,7 +108,7 @@ def _one_sided(nights: Sequence[Realised]) -> dict[str, str]:
     unlabelled, unscored = sum(night.unlabelled for night in nights), sum(night.unscored for night in nights)
     if not unlabelled + unscored:
         return {}
-    return {"left out": f"{unlabelled:,} customers with a score and no label, {unscored:,} with a label and no score"}
+    return {"customers left out": f"{unlabelled:,} with a score and no label, {unscored:,} with a label and no score"}
 
 
 def _by_version(nights: Iterable[Realised]) -> dict[str, str]:

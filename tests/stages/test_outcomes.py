@@ -100,6 +100,15 @@ def test_a_night_that_is_not_ripe_is_refused_and_none_of_its_range_is_used(place
     assert published(place, "outcomes") == {}
 
 
+def test_auto_leaves_out_a_night_whose_window_has_a_hole_and_says_so(place: Path) -> None:
+    for count in range(5, 15):
+        for kind in ("raw", "tables"):
+            shutil.rmtree(place / kind / "subscription" / f"date={NIGHT + timedelta(days=count)}")
+    ran = done("stage=outcomes", "date=auto", *FAST, root=place)
+    assert f"nights left out  1, {NIGHT}: no raw day between 2025-07-25 and 2025-08-05" in ran.out
+    assert {file.split("/")[2] for file in published(place, "outcomes")} == {f"date={LEARNED}"}
+
+
 def test_a_night_without_scores_names_the_command_that_makes_them(ripe: Path) -> None:
     ran = churn("stage=outcomes", "date=2025-07-20", root=ripe)
     assert ran.code == 3
