@@ -72,7 +72,7 @@ def read_labelled(doors: Doors, part: Part, *, known_at: date) -> Labelled:
         customers=rows[doors.dataset.key].to_numpy(),
         days=days[chosen],
         inputs={name: found for _, inputs in parts for name, found in inputs.items()},
-        raw_days={name: content for day in part.dates for name, content in _window(raw, day, horizon).items()},
+        raw_days={name: content for day in part.dates for name, content in window_inputs(raw, day, horizon).items()},
     )
 
 
@@ -91,6 +91,12 @@ def require_ripe(doors: Doors, raw: RawDays, dates: Sequence[date], *, known_at:
         raise DataError(where=f"labels {doors.dataset.name}", found=found, action=action)
     for day in dates:
         _require_window(doors, raw, day, known_at=known_at)
+
+
+def window_inputs(raw: RawDays, day: date, horizon: timedelta) -> dict[str, str]:
+    """Returns the raw days of the label window [day, day + horizon), each with its content."""
+    before = raw.inputs(day)
+    return {name: content for name, content in raw.inputs(day + horizon).items() if name not in before}
 
 
 def read_protected(doors: Doors, rows: Labelled) -> pl.DataFrame | None:
@@ -138,11 +144,6 @@ def _among(customers: Ints, part: Part) -> npt.NDArray[np.bool_]:
     if part.buckets is None:
         return np.ones(len(customers), dtype=bool)
     return np.isin(buckets(customers, BUCKETS), part.buckets)
-
-
-def _window(raw: RawDays, day: date, horizon: timedelta) -> dict[str, str]:
-    before = raw.inputs(day)
-    return {name: content for name, content in raw.inputs(day + horizon).items() if name not in before}
 
 
 def _read(doors: Doors, day: date) -> tuple[pl.DataFrame, dict[str, str]]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from churn.errors import DataError
 from churn.promotion.metrics import Z95, Estimate, Floats, Vector
+from churn.training.model import Objective
 
 
 def rmse(labels: Vector, scores: Vector) -> Estimate:
@@ -65,6 +66,39 @@ def r2(labels: Vector, scores: Vector) -> Estimate:
     return _estimate(1 - unexplained, _error_of_mean((squared - unexplained * spread) / variance), n=truth.size)
 
 
+def bias(labels: Vector, scores: Vector) -> Estimate:
+    """Returns mean score minus mean label, in the label's unit: above 0 where the model promises too much.
+
+    Raises:
+        DataError: see `rmse`.
+
+    >>> round(bias(np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 3.5])).figure, 4)
+    0.1667
+    """
+    truth, values = check_numbers(labels, scores)
+    return _estimate(float((values - truth).mean()), _error_of_mean(values - truth), n=truth.size)
+
+
+def deviance(labels: Vector, scores: Vector, objective: Objective) -> Estimate:
+    """Returns the mean unit deviance of what the model was trained for, 0 (best) and up.
+
+    Of a regression the squared error, of poisson and tweedie (power 1.5, as LightGBM's) that of their distribution.
+
+    Raises:
+        DataError: see `rmse`; of poisson and tweedie a label under 0, or a score that is not over 0.
+
+    Source: Jørgensen 1987 (J. R. Stat. Soc. B 49).
+
+    >>> round(deviance(np.array([0.0, 2.0]), np.array([1.0, 2.0]), "poisson").figure, 4)
+    1.0
+    """
+    truth, values = check_numbers(labels, scores)
+    if objective != "regression" and (truth.min() < 0 or values.min() <= 0):
+        raise _refusal("a label under 0, or a score that is not over 0")
+    each = _unit_deviance(truth, values, objective)
+    return _estimate(float(each.mean()), _error_of_mean(each), n=truth.size)
+
+
 def check_numbers(labels: Vector, scores: Vector) -> tuple[Floats, Floats]:
     """Returns labels and scores as floats, one a row.
 
@@ -81,6 +115,17 @@ def check_numbers(labels: Vector, scores: Vector) -> tuple[Floats, Floats]:
     if strange:
         raise _refusal(f"{strange} of {truth.size} rows have a label or a score that is not finite")
     return truth, values
+
+
+def _unit_deviance(truth: Floats, values: Floats, objective: Objective) -> Floats:
+    from scipy.special import xlogy
+
+    found: Floats = (truth - values) ** 2
+    if objective == "poisson":
+        found = 2 * (xlogy(truth, truth / values) - truth + values)
+    elif objective == "tweedie":
+        found = 4 * (np.sqrt(values) - 2 * np.sqrt(truth) + truth / np.sqrt(values))
+    return found
 
 
 def _error_of_mean(values: Floats) -> float:

@@ -30,6 +30,7 @@ from churn.settings.stages import (
     DeliverStage,
     DemoStage,
     DriftStage,
+    OutcomesStage,
     Positive,
     Stage,
     TrainStage,
@@ -218,7 +219,13 @@ def _replays(stage: Stage) -> bool:
 
 def _words(stage: Stage) -> set[str]:
     """Returns the words that `date=` may be for a stage, beside days."""
-    return {AUTO, STALE} if isinstance(stage, NIGHTS) else {AUTO} if isinstance(stage, DeliverStage) else set()
+    return (
+        {AUTO, STALE}
+        if isinstance(stage, NIGHTS)
+        else {AUTO}
+        if isinstance(stage, DeliverStage | OutcomesStage)
+        else set()
+    )
 
 
 def _refuse_date(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from churn.drift.triage import TriageLimits
 from churn.errors import SettingsError
 from churn.promotion.evidence import Campaign
 from churn.promotion.gates import Gate
+from churn.promotion.hindsight import OutcomeLimits
 from churn.promotion.suspicion import LeakLimits
 from churn.promotion.verdict import OnInsufficient
 from churn.simulation.business import Business
@@ -173,6 +174,15 @@ class DriftStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomesStage:
+    """Settings of `stage=outcomes`: the campaign of `promote`, and what counts as a loss."""
+
+    name: Literal["outcomes"]
+    promote: PromoteStage
+    limits: OutcomeLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NightlyStage:
     """Settings of `stage=nightly`: those of its three parts."""
 
@@ -240,6 +250,7 @@ Stage = (
     | ScoreStage
     | DeliverStage
     | DriftStage
+    | OutcomesStage
     | NightlyStage
     | DemoStage
     | LeakcheckStage

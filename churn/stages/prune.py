@@ -17,7 +17,18 @@ from churn.stores.partition import Manifest, read_manifest
 
 log = logging.getLogger(__name__)
 _SHOWN = 20
-_KINDS = ("tables", "features", "predictions", "shadow", "drift", "profiles", "quarantine", "feeds", "leaks")
+_KINDS = (
+    "tables",
+    "features",
+    "predictions",
+    "shadow",
+    "drift",
+    "profiles",
+    "outcomes",
+    "quarantine",
+    "feeds",
+    "leaks",
+)
 
 
 def run(settings: Settings) -> Outcome:

@@ -13,7 +13,7 @@ from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.stages import StatusStage
 
-_KINDS = ("features", "predictions", "drift")
+_KINDS = ("features", "predictions", "drift", "outcomes")
 
 
 def run(settings: Settings) -> Outcome:
@@ -33,7 +33,7 @@ def run(settings: Settings) -> Outcome:
             **_owed(doors),
         },
         table=Table(
-            header=("date", "features (rows)", "predictions (rows)", "model version", "drift", "state"),
+            header=("date", "features (rows)", "predictions (rows)", "model version", "drift", "outcomes", "state"),
             rows=tuple((*_row(doors, day), _state(doors, day, raw, late=late)) for day in shown),
         ),
     )
@@ -87,11 +87,12 @@ def _state(doors: Doors, day: date, raw: RawDays, *, late: tuple[date, ...] | st
 
 
 def _row(doors: Doors, day: date) -> tuple[str, ...]:
-    features, predictions, drift = (doors.lake.manifest(doors.partition(kind, day)) for kind in _KINDS)
+    features, predictions, drift, outcomes = (doors.lake.manifest(doors.partition(kind, day)) for kind in _KINDS)
     return (
         day.isoformat(),
         f"{features.rows:,}" if features else "-",
         f"{predictions.rows:,}" if predictions else "-",
         str(predictions.facts["model_version"]) if predictions else "-",
         str(drift.facts["answer"]) if drift else "-",
+        str(outcomes.facts["verdict"]) if outcomes else "-",
     )

@@ -11,9 +11,13 @@ import polars as pl
 import pytest
 
 from churn.datasets.subscription import DATASET
+from churn.drift.cbpe import Levels, expected
 from churn.errors import DataError
+from churn.promotion.hindsight import Hindsight, judge_binary, measure_binary
 from churn.simulation.faults import Fault, broken
-from tests.simulation.simulated import CHANGE, FIRST, NIGHT, TABLES, features, raw, simulated, source
+from tests.promotion.campaign import CAMPAIGN
+from tests.promotion.test_hindsight import LIMITS
+from tests.simulation.simulated import CHANGE, FIRST, NIGHT, TABLES, Scenario, features, raw, simulated, source
 
 DAY = timedelta(days=1)
 
@@ -75,6 +79,21 @@ def _agreement(ahead: int) -> float:
     both = simulated("steady")[ahead].truth.join(simulated("concept")[ahead].truth, on="customer_id")
     columns = ("churn_probability", "churn_probability_right")
     return round(float(both.select(pl.corr(*columns, method="spearman")).item()), 9)
+
+
+@pytest.mark.parametrize(("scenario", "is_lost"), [("steady", False), ("concept", True)])
+def test_only_outcomes_see_another_concept(scenario: Scenario, is_lost: bool) -> None:
+    """The scores are what was true before the change, to the last digit: no model could be calibrated better."""
+    ahead = (NIGHT - FIRST).days
+    both = simulated("steady")[ahead].truth.join(simulated(scenario)[ahead].truth, on="customer_id")
+    scores, truth = (both[name].to_numpy() for name in ("churn_probability", "churn_probability_right"))
+    labels = (np.random.default_rng(1).random(both.height) < truth).astype(int)
+    estimate = expected(Levels.of(scores), share=CAMPAIGN.share)["auc"]
+    measured = measure_binary(labels, scores, campaign=CAMPAIGN)
+    judged = judge_binary(measured, estimated=estimate.figure, at_training=estimate.figure, limits=LIMITS)
+    assert (judged.verdict is Hindsight.LOSS) is is_lost
+    off = measured.found["auc"].figure - estimate.figure
+    assert off < -10 * estimate.se if is_lost else abs(off) < 3 * estimate.se
 
 
 @pytest.mark.parametrize(

@@ -81,5 +81,10 @@ def test_a_regression_trains_scores_better_than_the_mean_and_is_promoted_over_it
     scores = pl.read_parquet(root / "predictions" / "minutes" / "date=2025-08-20" / "scores.parquet")
     assert scores["minutes_30d"].quantile(0.9) > 10  # type: ignore[operator]
     np.testing.assert_array_equal(scores["minutes_30d"], Exponential().scores(scores["raw_score"].to_numpy()))
+    done(*place, "stage=score", "date=2025-07-11", *FAST, root=root)  # its test date
+    wide = ("stage.limits.rmse_rise=0.5", "stage.limits.calibration_gap=0.5")
+    outcomes = done(*place, "stage=outcomes", "date=2025-07-11", *wide, *FAST, root=root).out
+    assert "1 holds" in outcomes
+    assert f"  {made.metrics['rmse_test']:.4g} (" in outcomes  # its test once more, by other means
     curve = churn(*place, "stage=train", f"date={TRAINED}", "stage.calibration=platt", *FAST, root=root)
     assert (curve.code, "stage.calibration: platt for a regression" in curve.err) == (2, True)

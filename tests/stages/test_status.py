@@ -18,7 +18,7 @@ def test_status_shows_which_dates_have_what_and_who_is_champion(lake: Path) -> N
     assert "on 1,500 rows" in champion
     assert "the sources did not tell" in ran.out
     last = ran.out.rstrip().splitlines()[-1].split()
-    assert last == ["2025-08-20", "1,500", "1,500", "1", "-", *["as", "it", "would", "be", "made", "now"]]
+    assert last == ["2025-08-20", "1,500", "1,500", "1", "-", "-", *["as", "it", "would", "be", "made", "now"]]
 
 
 def test_an_empty_root_is_no_error(tmp_path: Path) -> None:
