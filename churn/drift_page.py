@@ -14,7 +14,9 @@ from churn.doors import Doors
 from churn.drift.bins import segment_column
 from churn.drift.change import ColumnDrift, in_plain_words, shares
 from churn.drift.triage import Triage
-from churn.reports.drift import ColumnNights, DriftPage, Spread, drift_page
+from churn.realised import Foresight
+from churn.realised import Realised as RealisedNight
+from churn.reports.drift import ColumnNights, DriftPage, Outcomes, Realised, Spread, drift_page
 from churn.settings.stages import DriftStage
 from churn.stores.parquet import read_table
 from churn.watch import Watched
@@ -49,9 +51,51 @@ def page_of(doors: Doors, watched: Watched, decided: Triage, *, taken: Taken) ->
             worst=tuple(_spread(watched, one) for one in worst[:_WORST]),
             scores=_spread(watched, scores) if scores else None,
             segments=_spread(watched, segments) if segments else None,
-            outcomes=(),
+            outcomes=tuple(_outcomes(watched)),
         )
     )
+
+
+def _outcomes(watched: Watched) -> Iterator[Outcomes]:
+    """Yields AUC (of a regression: RMSE) as it came true, beside what the scores alone let expect."""
+    metric = "auc" if watched.champion.bundle.task == "binary" else "rmse"
+    ripe = {found.day: found for found in watched.outcomes}
+    tonight = watched.estimates[1]
+    points = [_came_true(found, metric) for found in ripe.values() if metric in found.figures]
+    for day, facts in watched.before.items():
+        if day not in ripe and facts and (then := facts.get("estimated_auc")):
+            points.append(_foretold(day, facts["model_version"], then["figure"]))
+    if tonight and watched.day not in ripe:
+        points.append(_foretold(watched.day, watched.champion.version, tonight.figure))
+    if points:
+        words = _reading(Foresight.of(watched.outcomes))
+        unit = "0.5 is chance, 1 ranks all" if metric == "auc" else "the label's own unit"
+        yield Outcomes(metric=metric.upper(), unit=unit, points=tuple(points), reading=words)
+
+
+def _came_true(found: RealisedNight, metric: str) -> Realised:
+    one = found.figures[metric]
+    return Realised(
+        night=found.day,
+        version=found.version,
+        figure=one.figure,
+        interval=(one.low, one.high),
+        n=one.n,
+        estimated=one.estimated,
+    )
+
+
+def _foretold(day: date, version: int, figure: float) -> Realised:
+    return Realised(night=day, version=version, figure=None, interval=None, n=None, estimated=figure)
+
+
+def _reading(foresight: Foresight | None) -> str:
+    assumes = "The estimate needs no label, and assumes that no concept changed"
+    if foresight is None:
+        return f"{assumes}; no night has both it and its outcomes yet."
+    spread = "" if foresight.sd is None else f", standard deviation {foresight.sd:.4f}"
+    off = f"mean {foresight.mean:+.4f}{spread} (n = {foresight.nights} nights)"
+    return f"{assumes}. Realised less estimated so far: {off}."
 
 
 def _distance(column: ColumnDrift) -> float:

@@ -5,11 +5,12 @@ All that is known is brought together here, once, for the verdict, the decision 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from churn.champion import Champion
 from churn.doors import Doors
@@ -17,9 +18,12 @@ from churn.drift.nights import nights_in_a_row
 from churn.drift.triage import Moved, Signs
 from churn.findings import Answer
 from churn.profiles import profile_of
+from churn.promotion.metrics import Z95
+from churn.realised import Realised, realised
 from churn.settings.stages import DriftStage
 
 if TYPE_CHECKING:
+    from churn.drift.cbpe import Estimated
     from churn.drift.feeds import Fault
     from churn.drift.profile import Profile
     from churn.drift.verdict import DriftVerdict
@@ -31,7 +35,8 @@ SHOWN_NIGHTS = 30
 class Watched:
     """A night with its verdict. `before` are the facts of the 29 nights before it, oldest first, None: not there.
 
-    `then` is the reference's profile, `now` the night's, `weights` the parts of the trees' gain by feature.
+    `then` is the reference's profile, `now` the night's, `weights` the parts of the trees' gain by feature, `outcomes`
+    those of the nights whose labels are ripe, in order.
     """
 
     day: date
@@ -42,6 +47,7 @@ class Watched:
     weights: Mapping[str, float]
     before: Mapping[date, Mapping[str, Any] | None]
     faults: tuple[Fault, ...]
+    outcomes: tuple[Realised, ...]
 
     @cached_property
     def answers(self) -> tuple[Answer | None, ...]:
@@ -56,9 +62,41 @@ class Watched:
             faults=tuple(str(fault) for fault in self.faults),
             drifting="yes" if stage.alarm.alarms(self.answers) else told,  # type: ignore[arg-type]
             moved=tuple(self._moved()),
-            estimated="none",
-            realised="none",
+            estimated=self._estimated(stage.estimate_drop),
+            realised=self._realised(),
         )
+
+    @cached_property
+    def estimates(self) -> tuple[Estimated | None, Estimated | None]:
+        """The AUC that the scores alone let expect, of the reference and of the night; None where they allow none."""
+        from churn.drift.bins import NumberBins
+        from churn.drift.cbpe import expected, levels_of
+
+        bundle = self.champion.bundle
+        at = [column.name for column in self.then.bins.columns].index(bundle.score_name)
+        bins = self.then.bins.columns[at]
+        if bundle.task != "binary" or not isinstance(bins, NumberBins):
+            return None, None
+        found = (levels_of(bins, profile.counts[at]) for profile in (self.then, self.now))
+        then, now = (expected(levels, share=0.1).get("auc") if levels else None for levels in found)
+        return then, now
+
+    def _estimated(self, drop: float) -> Literal["holds", "fell", "insufficient", "none"]:
+        """Says whether the AUC to be expected fell by `drop` or more, beyond what outcomes alone make of it."""
+        then, now = self.estimates
+        if self.champion.bundle.task != "binary":
+            return "none"
+        if then is None or now is None:
+            return "insufficient"
+        noise = Z95 * math.hypot(then.se, now.se)
+        if noise > drop and then.figure - now.figure < noise:
+            return "insufficient"
+        return "fell" if then.figure - now.figure >= max(drop, noise) else "holds"
+
+    def _realised(self) -> Literal["holds", "calibration_off", "loss", "insufficient", "none"]:
+        """Says what became of the newest ripe night that the same version scored."""
+        own = [found for found in self.outcomes if found.version == self.champion.version]
+        return own[-1].verdict.value if own else "none"
 
     def _moved(self) -> list[Moved]:
         earlier = (facts.get("drifted", ()) if facts else None for facts in self.before.values())
@@ -91,6 +129,7 @@ def watch(doors: Doors, champion: Champion, day: date) -> Watched:
         weights=gain_shares(champion.bundle.model_text),
         before=nights_before(doors, day),
         faults=find_faults(doors, day),
+        outcomes=realised(doors, day),
     )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from churn.drift.bins import NumberBins
+from churn.drift.counts import ColumnCounts
 from churn.errors import DataError
 
 Floats = npt.NDArray[np.float64]
@@ -53,6 +55,20 @@ class Levels:
     def spread(self) -> Floats:
         """The variance of one row's outcome at each level."""
         return self.scores * (1 - self.scores)
+
+
+def levels_of(bins: NumberBins, counts: ColumnCounts) -> Levels | None:
+    """Returns the levels of a night's scores by their counts; None without any.
+
+    A score between two points of the grid stands in their middle, one outside of the grid at its end: the more points,
+    the nearer (1,000 for a reference of that many scores).
+    """
+    grid = np.asarray(bins.grid)
+    places = np.clip(np.column_stack([(grid + np.append(grid[:1], grid[:-1])) / 2, grid]).ravel(), 0.0, 1.0)
+    rows = np.asarray(counts.cells[1:], dtype=np.float64)
+    scores, at = np.unique(np.append(places, grid[-1:]), return_inverse=True)
+    held: Floats = np.bincount(at, weights=rows, minlength=len(scores)).astype(np.float64)
+    return Levels(scores=scores[held > 0], rows=held[held > 0]) if held.any() else None
 
 
 def expected(levels: Levels, *, share: float) -> dict[str, Estimated]:

@@ -159,12 +159,14 @@ class DriftAction:
 class DriftStage:
     """Settings of `stage=drift`: what counts as drift, when it is an alarm, what is then to be done, and what is done.
 
-    `weights`: whether a column counts by its part in the model. `replay`: only show what the past would have been.
+    `weights`: whether a column counts by its part in the model. `estimate_drop`: the fall of the label-free AUC that
+    matters. `replay`: only show what the past would have been.
     """
 
     name: Literal["drift"]
     replay: bool
     weights: Literal["model", "equal"]
+    estimate_drop: Annotated[float, Field(gt=0, lt=0.5)]
     limits: DriftLimits
     alarm: NightRule
     triage: TriageLimits

@@ -22,6 +22,7 @@ from churn.findings import Answer, worst
 from churn.nights import nights, no_night
 from churn.profiles import KIND as PROFILES
 from churn.profiles import opened, profile_of
+from churn.realised import KIND as OUTCOMES
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.stages import DriftStage
@@ -30,7 +31,7 @@ from churn.stores.partition import Manifest, Partition, fingerprint
 from churn.watch import Watched, judged, nights_before, watch
 
 PAGE = "report.html"
-_CALM = {Action.NONE, Action.WATCH}
+_CALM = {Action.NONE, Action.WATCH, Action.INSUFFICIENT}
 log = logging.getLogger(__name__)
 
 
@@ -125,6 +126,7 @@ def _told(watched: Watched, decided: Judged, taken: Taken, *, stage: DriftStage)
         "model_version": watched.champion.version,
         "drifted": list(verdict.drifted),
         "alarm": stage.alarm.alarms(watched.answers),
+        "estimated_auc": asdict(watched.estimates[1]) if watched.estimates[1] else None,
         "failed": stage.alarm.words(watched.answers),
         "action": str(decided.triage.action),
         "grounds": list(decided.triage.grounds),
@@ -135,13 +137,17 @@ def _told(watched: Watched, decided: Judged, taken: Taken, *, stage: DriftStage)
 def _inputs(doors: Doors, champion: Champion, day: date, *, sources: dict[Partition, Manifest]) -> dict[str, str]:
     stage = doors.settings.stage_as(DriftStage)
     before = {str(night): facts and facts["answer"] for night, facts in nights_before(doors, day).items()}
-    limits = [asdict(stage.limits), asdict(stage.alarm), asdict(stage.triage), stage.weights]
+    limits = [asdict(stage.limits), asdict(stage.alarm), asdict(stage.triage), stage.weights, stage.estimate_drop]
+    ripe = [night for night in doors.lake.days(OUTCOMES, doors.settings.dataset.name) if night <= day][-1:]
+    outcomes = [(str(night), doors.lake.open(doors.partition(OUTCOMES, night), made_by="").content) for night in ripe]
     return {
         **{source.kind: manifest.content for source, manifest in sources.items()},
         "bundle": champion.bundle.fingerprint,
         "code": doors.code("drift"),
         "limits": fingerprint(limits),
         "nights_before": fingerprint(before),
+        "outcomes": fingerprint(outcomes),
+        "accepted": fingerprint(doors.settings.dataset.intake.accept),
     }
 
 

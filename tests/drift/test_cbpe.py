@@ -8,9 +8,11 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pytest
 
-from churn.drift.cbpe import Levels, expected
+from churn.drift.cbpe import Levels, expected, levels_of
+from churn.drift.profile import Column, freeze_bins, profile
 from churn.errors import DataError
 from churn.promotion.ranked import Lift
 
@@ -49,6 +51,28 @@ def test_means_are_the_exact_mean_and_deviation_over_all_outcomes(
     found = expected(Levels.of(FEW), share=SHARE)[name]
     assert found.figure == pytest.approx(mean, rel=1e-12)
     assert found.se == pytest.approx(math.sqrt(chances @ (figures - mean) ** 2), rel=1e-12)
+
+
+def test_counts_over_a_grid_tell_what_the_rows_tell() -> None:
+    random = np.random.default_rng(1)
+    then, now = (pl.DataFrame({"score": random.beta(a, 8, 20_000)}) for a in (1.0, 1.4))
+    bins = freeze_bins(then, [Column(name="score", dtype="number")])
+    counted = levels_of(bins.columns[0], profile(bins, [now]).counts[0])  # type: ignore[arg-type]
+    assert counted is not None
+    ours, theirs = (expected(one, share=SHARE) for one in (counted, Levels.of(now["score"].to_numpy())))
+    for name, found in ours.items():
+        assert (found.figure, found.se) == pytest.approx((theirs[name].figure, theirs[name].se), rel=2e-3)
+    assert sum(counted.rows) == 20_000
+    assert levels_of(bins.columns[0], profile(bins, []).counts[0]) is None  # type: ignore[arg-type]
+
+
+def test_counts_where_the_grid_holds_every_score_tell_it_exactly() -> None:
+    frame = pl.DataFrame({"score": np.repeat(FEW, 3)})
+    bins = freeze_bins(frame, [Column(name="score", dtype="number")])
+    counted = levels_of(bins.columns[0], profile(bins, [frame]).counts[0])  # type: ignore[arg-type]
+    assert counted is not None
+    ours, theirs = (expected(one, share=SHARE)["auc"] for one in (counted, Levels.of(np.repeat(FEW, 3))))
+    assert (ours.figure, ours.se) == pytest.approx((theirs.figure, theirs.se), rel=1e-12)
 
 
 def test_the_auc_is_expected_ordered_pairs_over_expected_pairs() -> None:
