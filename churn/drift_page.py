@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from churn.action import Taken
+from churn.apart import in_words
 from churn.doors import Doors
 from churn.drift.bins import segment_column
 from churn.drift.change import ColumnDrift, in_plain_words, shares
@@ -43,6 +44,7 @@ def page_of(doors: Doors, watched: Watched, decided: Triage, *, taken: Taken) ->
                 "rows": f"{watched.now.rows:,} tonight, {watched.then.rows:,} of the reference",
                 "model": f"version {watched.champion.version} of {doors.settings.dataset.model_name}",
                 "alarm": stage.alarm.words(watched.answers),
+                **({"told apart": in_words(watched.apart)} if watched.apart else {}),
             },
             faults=tuple(str(fault) for fault in watched.faults),
             nights=(*watched.before, watched.day),

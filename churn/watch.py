@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from churn.apart import told_apart
 from churn.champion import Champion
 from churn.doors import Doors
 from churn.drift.nights import nights_in_a_row
@@ -24,6 +25,7 @@ from churn.settings.stages import DriftStage
 
 if TYPE_CHECKING:
     from churn.drift.cbpe import Estimated
+    from churn.drift.classifier import ToldApart
     from churn.drift.feeds import Fault
     from churn.drift.profile import Profile
     from churn.drift.verdict import DriftVerdict
@@ -36,7 +38,7 @@ class Watched:
     """A night with its verdict. `before` are the facts of the 29 nights before it, oldest first, None: not there.
 
     `then` is the reference's profile, `now` the night's, `weights` the parts of the trees' gain by feature, `outcomes`
-    those of the nights whose labels are ripe, in order.
+    those of the nights whose labels are ripe, in order; `apart` of a night that failed, by what it is told apart.
     """
 
     day: date
@@ -48,6 +50,7 @@ class Watched:
     before: Mapping[date, Mapping[str, Any] | None]
     faults: tuple[Fault, ...]
     outcomes: tuple[Realised, ...]
+    apart: ToldApart | None
 
     @cached_property
     def answers(self) -> tuple[Answer | None, ...]:
@@ -120,16 +123,18 @@ def watch(doors: Doors, champion: Champion, day: date) -> Watched:
 
     _, then = from_parquet(champion.bundle.reference)
     now = profile_of(doors, champion, day)
+    verdict = judged(doors, champion, now)
     return Watched(
         day=day,
         champion=champion,
         then=then,
         now=now,
-        verdict=judged(doors, champion, now),
+        verdict=verdict,
         weights=gain_shares(champion.bundle.model_text),
         before=nights_before(doors, day),
         faults=find_faults(doors, day),
         outcomes=realised(doors, day),
+        apart=told_apart(doors, champion, day) if verdict.answer is Answer.FAIL else None,
     )
 
 

@@ -12,6 +12,14 @@ import numpy as np
 
 from churn.drift.bins import NULL_LABEL, ColumnBins, NumberBins, plain
 from churn.drift.counts import ColumnCounts
+from churn.drift.distances import (
+    ChiSquareNull,
+    JensenShannonNull,
+    WassersteinDistance,
+    cramers_v,
+    jensen_shannon,
+    wasserstein,
+)
 from churn.drift.statistics import (
     KS_EXACT_ROWS,
     Counts,
@@ -54,8 +62,9 @@ class BinMove:
 class ColumnDrift:
     """One column, then (reference) and now (current).
 
-    `psi` is None where a sample has no rows, `ks` for a category and where a sample has no values. `ks_applies` is
-    True for a number that the reference holds values of. Shares run from 0 to 1 and are None without rows; medians
+    `psi`, `cramers_v` and `jensen_shannon` are None where a sample has no rows, `ks` and `wasserstein` (in the column's
+    unit) for a category and where a sample has no values. `ks_applies` is True for a number that the reference holds
+    values of. Shares run from 0 to 1 and are None without rows; medians
     are grid points, None without values and outside of the reference range. `moved` is the bin whose share changed
     most.
     """
@@ -67,6 +76,9 @@ class ColumnDrift:
     psi: Effect | None
     ks: Effect | None
     ks_applies: bool
+    cramers_v: Effect | None
+    jensen_shannon: Effect | None
+    wasserstein: WassersteinDistance | None
     null_share_then: float | None
     null_share_now: float | None
     median_then: float | None
@@ -86,6 +98,9 @@ def compare_column(bins: ColumnBins, then: ColumnCounts, now: ColumnCounts, *, a
         occupied_bins=occupied_bins(binned_then, binned_now),
         psi=_psi(binned_then, binned_now, alpha=alpha) if both else None,
         ks=_ks(then, now, alpha=alpha) if number and _has_values(then) and _has_values(now) else None,
+        cramers_v=_cramers_v(binned_then, binned_now, alpha=alpha) if both else None,
+        jensen_shannon=_jensen_shannon(binned_then, binned_now, alpha=alpha) if both else None,
+        wasserstein=_wasserstein(number, then, now) if number and _has_values(then) and _has_values(now) else None,
         ks_applies=number is not None and _has_values(then),
         null_share_then=_null_share(then),
         null_share_now=_null_share(now),
@@ -143,6 +158,29 @@ def _psi(then: Counts, now: Counts, *, alpha: float) -> Effect:
     null = PsiNull(reference_n=int(then.sum()), current_n=int(now.sum()), bins=occupied_bins(then, now))
     distance = psi(then, now)
     return Effect(distance=distance, error=0.0, p_value=null.p_value(distance), noise=null.critical(alpha))
+
+
+def _cramers_v(then: Counts, now: Counts, *, alpha: float) -> Effect:
+    sizes = {"reference_n": int(then.sum()), "current_n": int(now.sum())}
+    null, distance = ChiSquareNull(**sizes, bins=occupied_bins(then, now)), cramers_v(then, now)
+    return Effect(distance=distance, error=0.0, p_value=null.p_value(distance), noise=null.critical(alpha))
+
+
+def _jensen_shannon(then: Counts, now: Counts, *, alpha: float) -> Effect:
+    sizes = {"reference_n": int(then.sum()), "current_n": int(now.sum())}
+    null, distance = JensenShannonNull(**sizes, bins=occupied_bins(then, now)), jensen_shannon(then, now)
+    return Effect(distance=distance, error=0.0, p_value=null.p_value(distance), noise=null.critical(alpha))
+
+
+def _wasserstein(bins: NumberBins, then: ColumnCounts, now: ColumnCounts) -> WassersteinDistance | None:
+    """Returns how far the average row moved; None where the reference has no finite value to measure from."""
+    ends = [value for one in (then, now) for value in (one.minimum, one.maximum) if value is not None]
+    if not bins.grid or not np.isfinite(ends).all():
+        return None
+    means = [float(one.total or 0) / (one.rows - one.nulls) for one in (then, now)]
+    values = np.asarray(then.cells[1:]), np.asarray(now.cells[1:])
+    points = np.array([min(ends), *bins.grid, max(ends)], dtype=np.float64)
+    return wasserstein(*values, points=points, mean_shift=means[1] - means[0])
 
 
 def _ks(then: ColumnCounts, now: ColumnCounts, *, alpha: float) -> Effect:

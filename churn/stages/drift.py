@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 from churn.action import Judged, Plan, Taken, Verbs, act, record
+from churn.apart import in_words
 from churn.champion import Champion, champion_tonight, scored_by
 from churn.doors import Doors
 from churn.drift.triage import Action, triage
@@ -55,6 +56,7 @@ def run(settings: Settings) -> Outcome:
         figures={
             **_merged(doors, champion, found.dates),
             "alarm": f"{'yes' if last['alarm'] else 'no'}, {last['failed']}",
+            **({"told apart": last["told_apart"]} if last["told_apart"] else {}),
             "what to do": f"{last['action']}: {'; '.join(last['grounds'])}",
             "done": last["taken"]["words"],
             "files": str(doors.lake.path(doors.partition("drift", found.dates[-1]))),
@@ -127,6 +129,7 @@ def _told(watched: Watched, decided: Judged, taken: Taken, *, stage: DriftStage)
         "drifted": list(verdict.drifted),
         "alarm": stage.alarm.alarms(watched.answers),
         "estimated_auc": asdict(watched.estimates[1]) if watched.estimates[1] else None,
+        "told_apart": in_words(watched.apart) if watched.apart else None,
         "failed": stage.alarm.words(watched.answers),
         "action": str(decided.triage.action),
         "grounds": list(decided.triage.grounds),

@@ -37,6 +37,8 @@ def test_inputs_that_moved_alarm_with_exit_code_5(scored: Path) -> None:
     fails = (*DRIFT, "stage.limits.drifted_share=0.1")
     ran = done(*fails, root=scored)
     assert "1 of the last 3 nights failed, an alarm is 2" in ran.out
+    assert "told from the test's by" in ran.out
+    assert "sessions_" in ran.out.split("told from the test's by")[1].split("of the gain")[0]
     ran = churn(*fails, "stage.alarm.k=1", root=scored)
     assert ran.code == 5
     drifted = pl.read_parquet(scored / FILE).filter(pl.col("answer") == "warn")["column"].to_list()
