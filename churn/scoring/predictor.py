@@ -163,6 +163,14 @@ class Predictor:
             "raw_score: not a finite number": ~pl.col("raw_score").is_finite(),
             "score_date: another date than the first row's": pl.col("score_date") != pl.col("score_date").first(),
             f"model_version: not {self._version}": pl.col("model_version") != self._version,
+            **(self._rules_of_bands(least, most) if self._bands else {}),
+        }
+
+    def _rules_of_bands(self, least: float, most: float) -> dict[str, pl.Expr]:
+        score, (low, high) = self._bundle.score_name, self._ends
+        return {
+            f"{low}: not from {least:g} to the score": ~pl.col(low).is_between(least, pl.col(score)),
+            f"{high}: not from the score to {most:g}": ~pl.col(high).is_between(pl.col(score), most),
         }
 
 

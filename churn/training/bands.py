@@ -2,7 +2,8 @@
 
 A band about each score, frozen with the model on its test rows: bins of equal count, and in each an interval. Of a
 classifier it is that of the rate of label 1 among those who score so, not of one customer's outcome, which is yes or
-no; of a regression it is where one customer's label lies.
+no; of a regression it is where one customer's label lies. Each bin speaks for itself: within it the ends rise with the
+score, and from one bin to the next they may fall, since a smoothed band would no longer hold what it says.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class Bands:
     def fit(cls, scores: Floats, labels: Floats, *, task: Task) -> Bands:
         """Returns the bands of test rows, one score and one label each: up to 20 bins of 100 rows or more.
 
-        Binary: Wilson's interval of the rate, from the bin's mean score. Regression: the 2.5 % and 97.5 % ranks of
-        label less score, as split conformal prediction takes them; the extremes where a bin has under 39 rows.
+        Binary: Wilson's interval of the rate, from the bin's mean score, which takes the rows as independent.
+        Regression: the 2.5 % and 97.5 % ranks of label less score, as split conformal prediction takes them; the
+        extremes where there are under 39 rows. Equal scores share a bin, so that fewer than 20 may come of many rows.
 
         Raises:
             DataError: no row.
@@ -51,13 +53,11 @@ class Bands:
         """
         if not len(scores):
             raise DataError(where="uncertainty", found="no test row", action="give the test part some rows")
-        bins = min(_MOST_BINS, max(1, len(scores) // _LEAST_ROWS))
-        edges = np.unique(np.quantile(scores, np.arange(1, bins) / bins, method="inverted_cdf"))
-        edges = edges[edges > scores.min()]
+        edges = _edges(np.sort(scores))
         at, reach = np.searchsorted(edges, scores, side="right"), _wilson if task == "binary" else _ranks
         reached = [reach(scores[at == place], labels[at == place]) for place in range(len(edges) + 1)]
         low, high = zip(*reached, strict=True)
-        return cls(edges=tuple(edges.tolist()), low=low, high=high, task=task)
+        return cls(edges=edges, low=low, high=high, task=task)
 
     def around(self, scores: Floats) -> tuple[Floats, Floats]:
         """Returns the lower and the upper end about each score; the score itself is never outside."""
@@ -71,6 +71,19 @@ class Bands:
         """Returns the bands whose fields these are."""
         ends = {name: tuple(fields[name]) for name in ("edges", "low", "high")}
         return cls(task=fields["task"], **ends)
+
+
+def _edges(ordered: Floats) -> tuple[float, ...]:
+    """Returns where each bin but the first begins, none with too few rows between two heaps of equal scores."""
+    n, begun = len(ordered), 0
+    bins, edges = min(_MOST_BINS, n // _LEAST_ROWS), list[float]()
+    for place in range(1, bins):
+        edge = float(ordered[n * place // bins])
+        below = int(np.searchsorted(ordered, edge))
+        if min(below - begun, n - below) >= _LEAST_ROWS:
+            edges.append(edge)
+            begun = below
+    return tuple(edges)
 
 
 def _wilson(scores: Floats, labels: Floats) -> tuple[float, float]:

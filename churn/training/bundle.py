@@ -148,7 +148,8 @@ class Bundle:
             "dictionary": [asdict(entry) for entry in self.dictionary],
             "metrics": self.metrics,
             "lineage": self.lineage,
-            "bands": asdict(self.bands) if self.bands else None,
+            # a bundle of before there were bands is the one that was registered, to the byte
+            **({"bands": asdict(self.bands)} if self.bands else {}),
         }
 
 

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from churn.errors import DataError, SettingsError
 from churn.features.feature import Feature
 from churn.scoring.predictor import Predictor
+from churn.training.bands import Bands
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
 from churn.training.calibration import Platt
 from churn.training.encoding import Encoding
@@ -204,6 +205,41 @@ def test_the_check_says_no_to_one_bad_row(column: str, value: object, told: str)
 def test_the_check_says_no_to_other_columns(change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
     with pytest.raises(DataError, match="predictions: columns"):
         PREDICTOR.check(change(PREDICTED))
+
+
+BANDS = Bands(edges=(0.4,), low=(-0.1, -0.3), high=(0.2, 0.9), task="binary")
+SURE = Predictor(replace(BUNDLE, bands=BANDS), model_version=3, num_threads=1, uncertain=True)
+
+
+def test_bands_stand_after_the_segment_and_change_no_other_column() -> None:
+    scored = SURE.score(TONIGHT, day=DAY).predictions
+    score = pl.col("churn_30d")
+    upper = score >= 0.4
+    ends = scored.select(
+        low=(score + pl.when(upper).then(-0.3).otherwise(-0.1)).clip(0, 1),
+        high=(score + pl.when(upper).then(0.9).otherwise(0.2)).clip(0, 1),
+    )
+    assert 0 < scored.select(upper.sum()).item() < 200
+    assert scored.drop("churn_30d_low", "churn_30d_high").equals(PREDICTED)
+    assert scored.columns == [*PREDICTED.columns, "churn_30d_low", "churn_30d_high"]
+    np.testing.assert_allclose(scored.select("churn_30d_low", "churn_30d_high"), ends, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("churn_30d_low", 1.0, "churn_30d_low: not from 0 to the score"),
+        ("churn_30d_low", -0.1, "churn_30d_low: not from 0 to the score"),
+        ("churn_30d_high", 0.0, "churn_30d_high: not from the score to 1"),
+        ("churn_30d_high", 1.1, "churn_30d_high: not from the score to 1"),
+        ("churn_30d_high", None, "churn_30d_high: null"),
+    ],
+)
+def test_the_check_says_no_to_one_score_outside_its_band(column: str, value: float | None, told: str) -> None:
+    one = pl.when(pl.int_range(pl.len()) == 7).then(pl.lit(value, dtype=pl.Float64)).otherwise(pl.col(column))
+    scored = SURE.predict(TONIGHT, day=DAY).with_columns(one.alias(column))
+    with pytest.raises(DataError, match=rf"{told} \(rows: 1\)"):
+        SURE.check(scored)
 
 
 def test_a_model_without_bands_gives_none_and_says_what_to_do() -> None:

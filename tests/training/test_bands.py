@@ -13,8 +13,7 @@ from scipy.stats import binomtest
 
 from churn.errors import DataError
 from churn.training.bands import Bands
-
-RNG = np.random.default_rng(3)
+from churn.training.encoding import Floats
 
 
 def test_a_classifier_s_band_is_wilson_s_interval_of_the_bin_s_rate() -> None:
@@ -26,10 +25,10 @@ def test_a_classifier_s_band_is_wilson_s_interval_of_the_bin_s_rate() -> None:
 
 
 def test_the_true_rate_of_a_calibrated_score_lies_in_its_band_19_times_in_20() -> None:
-    held = []
+    random, held = np.random.default_rng(3), []
     for _ in range(200):
-        scores = expit(RNG.normal(-2, 1, 4000))
-        bands = Bands.fit(scores, (RNG.random(4000) < scores).astype(float), task="binary")
+        scores = expit(random.normal(-2, 1, 4000))
+        bands = Bands.fit(scores, (random.random(4000) < scores).astype(float), task="binary")
         asked = np.array([scores[np.digitize(scores, bands.edges) == place].mean() for place in range(20)])
         low, high = (np.array(asked + np.array(end)) for end in (bands.low, bands.high))
         held.append(((low <= asked) & (asked <= high)).mean())
@@ -37,14 +36,38 @@ def test_the_true_rate_of_a_calibrated_score_lies_in_its_band_19_times_in_20() -
 
 
 def test_new_labels_of_a_regression_lie_in_their_bands_19_times_in_20_whatever_the_score() -> None:
-    scores = RNG.exponential(50, 20_000)
-    labels = scores + RNG.normal(0, 0.2 * scores + 1)
+    random = np.random.default_rng(4)
+    scores = random.exponential(50, 20_000)
+    labels = scores + random.normal(0, 0.2 * scores + 1)
     bands = Bands.fit(scores[:10_000], labels[:10_000], task="regression")
     low, high = bands.around(scores[10_000:])
     held = (low <= labels[10_000:]) & (labels[10_000:] <= high)
     assert held.mean() == pytest.approx(0.95, abs=0.01)
     few = scores[10_000:] < np.median(scores)
     assert held[few].mean() == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize(
+    ("scores", "counts"),
+    [
+        (np.arange(2000.0), [100] * 20),
+        (np.arange(199.0), [199]),
+        (np.zeros(500), [500]),
+        (np.repeat([0.0, 0.1], [1, 999]), [1000]),
+        (np.repeat([0.1, 0.2, 0.3, 0.4], [499, 2, 300, 199]), [499, 302, 199]),
+    ],
+    ids=["even", "few", "one score", "one below a heap", "two between heaps"],
+)
+def test_no_bin_has_under_100_rows_however_the_scores_heap_up(scores: Floats, counts: list[int]) -> None:
+    bands = Bands.fit(scores, scores, task="regression")
+    assert np.bincount(np.searchsorted(bands.edges, scores, side="right")).tolist() == counts
+
+
+def test_a_regression_s_band_is_the_1st_and_the_39th_of_39_residuals_of_which_one_in_20_more_lies_outside() -> None:
+    bands = Bands.fit(np.zeros(39), np.random.default_rng(5).permutation(39.0 + np.arange(39)), task="regression")
+    assert (bands.low, bands.high) == ((39.0,), (77.0,))
+    more = Bands.fit(np.zeros(79), np.arange(79.0), task="regression")
+    assert (more.low, more.high) == ((1.0,), (77.0,))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=300), st.integers(0, 5))

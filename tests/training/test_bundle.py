@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from churn.errors import DataError
 from churn.features.feature import Feature
+from churn.training.bands import Bands
 from churn.training.bundle import Bundle, DictionaryEntry, score_grid
 from churn.training.calibration import Calibrator, Exponential, Identity, Isotonic, Platt
 from churn.training.encoding import Encoding
@@ -33,6 +34,7 @@ BUNDLE = Bundle(
     metrics={"auc": 0.8123456789012345, "rows": 1000},
     lineage={"features": {"2024-01-01": "ab12"}, "dates": {"train": ["2024-01-01"]}, "sql": None},
     reference=b"\x00\xffPAR1",
+    bands=Bands(edges=(1 / 3,), low=(-0.1, -0.2), high=(0.1, 1 / 7), task="binary"),
 )
 FILES = BUNDLE.to_files()
 NAMES = sorted(FILES)
@@ -59,6 +61,18 @@ def test_a_bundle_comes_back_from_its_files_as_it_was(calibrator: Calibrator) ->
     assert back == bundle
     assert back.to_files() == bundle.to_files()
     assert back.fingerprint == bundle.fingerprint
+
+
+def test_a_bundle_of_before_there_were_bands_is_still_the_one_that_was_registered() -> None:
+    fields = json.loads(FILES["bundle.json"])
+    del fields["bands"]
+    spelled = json.dumps(fields, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    then = FILES["checksums.json"].replace(
+        sha256(FILES["bundle.json"]).hexdigest().encode(), sha256(spelled.encode()).hexdigest().encode()
+    )
+    back = Bundle.from_files(FILES | {"bundle.json": spelled.encode(), "checksums.json": then})
+    assert back == replace(BUNDLE, bands=None)
+    assert back.fingerprint == sha256(then).hexdigest()
 
 
 def test_files_are_text_json_and_the_reference_as_it_was_given() -> None:
@@ -92,6 +106,7 @@ def test_checksums_are_sha256_of_each_file_and_the_fingerprint_is_theirs() -> No
         {"score_name": "other"},
         {"key": "other"},
         {"metrics": {}},
+        {"bands": None},
         {"encoding": Encoding(features=("age",), levels=())},
     ],
     ids=lambda changed: next(iter(changed)),
@@ -143,6 +158,7 @@ def test_a_format_of_the_future_is_refused_by_its_number() -> None:
         lambda content: content.update(more=1),
         lambda content: content.update(segments=[1]),
         lambda content: content["calibrator"].update(extra=1),
+        lambda content: content["bands"].pop("low"),
     ],
 )
 def test_sealed_fields_that_are_no_bundle_are_refused(change: Callable[[dict[str, object]], object]) -> None:
