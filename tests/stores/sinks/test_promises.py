@@ -7,7 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from churn.errors import TryAgainError
+from churn.errors import DataError, TryAgainError
+from churn.stores.sinks.duckdb_file import DuckdbTable
+from churn.stores.sinks.postgres import PostgresTable
 from churn.stores.sinks.s3 import S3Folder
 from tests.stores.sinks.nights import FIRST, SECOND, bench, courier, publish, scores
 from tests.stores.sinks.places import Place
@@ -74,3 +76,17 @@ def test_what_a_sink_has_had_is_not_sent_again_unless_asked(place: Place, tmp_pa
     assert courier(tmp_path, again=True, out=place.sink).due([FIRST]) == (FIRST,)
     publish(tmp_path, scores(version=2))
     assert first.due([FIRST]) == (FIRST,)
+
+
+def test_bands_are_refused_by_a_table_without_them_and_arrive_in_a_folder(place: Place, tmp_path: Path) -> None:
+    deliver(place, tmp_path, scores())
+    more = scores(version=2).with_columns(pl.col("churn_score").alias(f"churn_score_{end}") for end in ("low", "high"))
+    if isinstance(place.sink, DuckdbTable | PostgresTable):
+        with pytest.raises(DataError, match="no column churn_score_low .*no column churn_score_high .*") as refused:
+            deliver(place, tmp_path, more)
+        assert "alter the table, or name another one" in refused.value.action
+        assert place.held() == scores().rows()
+    else:
+        deliver(place, tmp_path, more)
+        held = more if isinstance(place.sink, S3Folder) else scores(version=2)  # a file of CSV has what it names
+        assert place.held() == held.rows()
