@@ -10,7 +10,7 @@ import logging
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn.champion import Champion
 from churn.doors import Doors
@@ -20,6 +20,7 @@ from churn.stores.partition import Partition
 
 if TYPE_CHECKING:
     from churn.scoring.engine import Engine
+    from churn.scoring.tally import Tally
     from churn.stores.lake import Staging
     from churn.training.bundle import Bundle
     from churn.training.scorer import Walker
@@ -117,18 +118,21 @@ def _write(
             shortlist.show(scored.features, scored.predictions)
             tally.add(scored.predictions, unseen=scored.unseen, nulls=scored.nulls)
     staging.rows[SCORES] = writer.rows
+    staging.facts |= {**_counted(tally, champion), "engine": name}
+    if reasons:
+        write_reasons(doors, champion.bundle, shortlist.rows, wanted=reasons, staging=staging)
+
+
+def _counted(tally: Tally, champion: Champion) -> dict[str, Any]:
     for column, count in tally.nulls.items():
         log.warning("%s: %s nulls, and training saw none: the model reads them as 0", column, f"{count:,}")
-    staging.facts |= {
+    return {
         "segments": {segment: tally.segments[segment] for segment, _ in champion.bundle.segments},
         "unseen_levels": dict(tally.unseen),
         "nulls_read_as_zero": dict(tally.nulls),
         "model_version": champion.version,
         "champion_confirmed": champion.confirmed,
-        "engine": name,
     }
-    if reasons:
-        write_reasons(doors, champion.bundle, shortlist.rows, wanted=reasons, staging=staging)
 
 
 def walker(doors: Doors, bundle: Bundle, day: date) -> tuple[Walker | None, str]:
