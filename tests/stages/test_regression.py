@@ -77,10 +77,12 @@ def test_a_regression_trains_scores_better_than_the_mean_and_is_promoted_over_it
     assert (refused.code, "r2_floor: fail" in refused.out, "auc_floor" in refused.out) == (4, True, False)
     assert "version 1 is champion now" in done(*place, "stage=promote", f"date={TRAINED}", root=root).out
     done(*place, "stage=features", "date=2025-08-20", *FAST, root=root)
-    done(*place, "stage=score", "date=2025-08-20", *FAST, root=root)
+    done(*place, "stage=score", "date=2025-08-20", "stage.uncertainty=true", *FAST, root=root)
     scores = pl.read_parquet(root / "predictions" / "minutes" / "date=2025-08-20" / "scores.parquet")
     assert scores["minutes_30d"].quantile(0.9) > 10  # type: ignore[operator]
     np.testing.assert_array_equal(scores["minutes_30d"], Exponential().scores(scores["raw_score"].to_numpy()))
+    held = pl.col("minutes_30d").is_between("minutes_30d_low", "minutes_30d_high")
+    assert scores.select(held.all() & (pl.col("minutes_30d_high") > pl.col("minutes_30d_low")).all()).item()
     done(*place, "stage=score", "date=2025-07-11", *FAST, root=root)  # its test date
     wide = ("stage.limits.rmse_rise=0.5", "stage.limits.calibration_gap=0.5")
     outcomes = done(*place, "stage=outcomes", "date=2025-07-11", *wide, *FAST, root=root).out

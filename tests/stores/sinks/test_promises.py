@@ -82,7 +82,7 @@ def test_bands_are_refused_by_a_table_without_them_and_arrive_in_a_folder(place:
     deliver(place, tmp_path, scores())
     more = scores(version=2).with_columns(pl.col("churn_score").alias(f"churn_score_{end}") for end in ("low", "high"))
     if isinstance(place.sink, DuckdbTable | PostgresTable):
-        with pytest.raises(DataError, match="no column churn_score_low .*no column churn_score_high .*") as refused:
+        with pytest.raises(DataError, match=r"no column churn_score_low .*no column churn_score_high") as refused:
             deliver(place, tmp_path, more)
         assert "alter the table, or name another one" in refused.value.action
         assert place.held() == scores().rows()
