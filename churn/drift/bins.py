@@ -60,7 +60,8 @@ class NumberBins:
         Raises:
             DataError: the series holds texts or dates.
         """
-        values = _numbers(series)
+        # Sorting, then placing the grid in the values, costs a fifth of placing each value in the grid.
+        values = np.sort(numbers_of(series))
         ascending = values[: values.size - int(np.isnan(values).sum())]
         grid = np.asarray(self.grid, dtype=np.float64)
         ends = np.column_stack([np.searchsorted(ascending, grid, side) for side in ("left", "right")]).ravel()
@@ -172,6 +173,17 @@ def series_of(frame: pl.DataFrame, name: str) -> pl.Series:
     return frame.get_column(name)
 
 
+def numbers_of(series: pl.Series) -> Values:
+    """Returns the values as a new array in their order, -0 as 0, null and NaN as NaN.
+
+    Raises:
+        DataError: the series holds texts or dates.
+    """
+    if not (series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null)):
+        raise _wrong_type(series, "a number")
+    return series.cast(pl.Float64).to_numpy() + 0.0
+
+
 def plain(value: float) -> str:
     """Returns a number as people write it, with three digits or, from a thousand on, none behind the point.
 
@@ -184,7 +196,7 @@ def plain(value: float) -> str:
 def _freeze(column: Column, series: pl.Series) -> ColumnBins:
     if column.dtype == "category":
         return _freeze_category(column.name, series)
-    return _freeze_number(column.name, _numbers(series))
+    return _freeze_number(column.name, numbers_of(series))
 
 
 def _freeze_category(name: str, series: pl.Series) -> CategoryBins:
@@ -236,14 +248,6 @@ def _labels(grid: Values, edges: Values, spikes: Values) -> tuple[str, ...]:
     ends = (*edges[:-1], grid[-1])
     ranges = (f"{start} to {plain(end)}" for start, end in zip(starts, ends, strict=True))
     return (NULL_LABEL, *outside, *ranges, *(f"exactly {plain(spike)}" for spike in spikes))
-
-
-def _numbers(series: pl.Series) -> Values:
-    """Returns the values ascending, -0 as 0, with null and NaN as NaN at the end."""
-    if not (series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null)):
-        raise _wrong_type(series, "a number")
-    # Sorting, then placing the grid in the values, costs a fifth of placing each value in the grid.
-    return np.sort(series.cast(pl.Float64).to_numpy() + 0.0)
 
 
 def _level_counts(series: pl.Series) -> tuple[pl.Series, Index]:

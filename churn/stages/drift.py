@@ -8,21 +8,22 @@ where the settings say so, and told in a report. `replay=true` shows which past 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from datetime import date
-from typing import Any
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 from churn.action import Judged, Plan, Taken, Verbs, act, record
 from churn.apart import in_words
 from churn.champion import Champion, champion_tonight, scored_by
 from churn.doors import Doors
+from churn.drift.nights import NightRule
 from churn.drift.triage import Action, triage
 from churn.errors import DataError, ExitCode
 from churn.findings import Answer, worst
 from churn.nights import nights, no_night
 from churn.profiles import KIND as PROFILES
-from churn.profiles import opened, profile_of
+from churn.profiles import opened, past_profile_of, profile_of
 from churn.realised import KIND as OUTCOMES
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
@@ -31,7 +32,11 @@ from churn.stages import promote, train
 from churn.stores.partition import Manifest, Partition, fingerprint
 from churn.watch import Watched, judged, nights_before, watch
 
+if TYPE_CHECKING:
+    from churn.drift.verdict import DriftVerdict
+
 PAGE = "report.html"
+_ALARM = "alarm"
 _CALM = {Action.NONE, Action.WATCH, Action.INSUFFICIENT}
 log = logging.getLogger(__name__)
 
@@ -171,26 +176,38 @@ def _replayed(doors: Doors) -> Outcome:
     """Returns what today's settings say of the nights whose profiles are kept; nothing is published."""
     settings, stage = doors.settings, doors.settings.stage_as(DriftStage)
     asked = settings.dates if settings.date else None
-    days = [day for day in doors.lake.days(PROFILES, settings.dataset.name) if asked is None or day in asked]
+    kept = frozenset(doors.lake.days(PROFILES, settings.dataset.name))
+    days = sorted(kept if asked is None else kept.intersection(asked))
     if not days:
         action = f"run stage=drift on the nights first, such as {doors.command('drift', 'auto')}"
         raise DataError(where="drift replay", found="no night has a profile", action=action)
     champion = champion_tonight(doors)
-    answers = {day: _again(doors, scored_by(doors, champion, day), day) for day in days}
-    rows, alarms = [], 0
-    for day, (answer, reason) in answers.items():
-        before = [answers[night][0] if night in answers else None for night in (*nights_before(doors, day), day)]
-        is_alarm = stage.alarm.alarms(before)
-        alarms += is_alarm
-        then = doors.lake.manifest(doors.partition("drift", day))
-        word = "alarm" if is_alarm else "-"
-        rows.append((str(day), then.facts["answer"] if then else "-", str(answer), word, reason))
+    again = _Again(doors, champion, kept)
+    rows = [again.row(day, rule=stage.alarm) for day in days]
+    alarms = sum(row[3] == _ALARM for row in rows)
     return Outcome(
         headline=f"drift {settings.dataset.name}: today's settings alarm on {alarms} of {len(days)} past nights",
         table=Table(header=("date", "answer then", "answer now", "alarm", "grounds"), rows=tuple(rows)),
     )
 
 
-def _again(doors: Doors, champion: Champion, day: date) -> tuple[Answer, str]:
-    verdict = judged(doors, champion, profile_of(doors, champion, day))
-    return verdict.answer, verdict.reason
+class _Again:
+    """Past nights under today's settings, each judged once, those before the asked ones too."""
+
+    def __init__(self, doors: Doors, champion: Champion, kept: Collection[date]) -> None:
+        self._doors, self._champion, self._kept = doors, champion, kept
+        self._found: dict[date, DriftVerdict] = {}
+
+    def row(self, day: date, *, rule: NightRule) -> tuple[str, ...]:
+        """Returns a night's line of the table: what was said then, what is said now, whether it is an alarm, why."""
+        nights = [day - timedelta(days=count) for count in range(rule.n - 1, -1, -1)]
+        answers = [self._verdict(night).answer if night in self._kept else None for night in nights]
+        then = self._doors.lake.manifest(self._doors.partition("drift", day))
+        word, verdict = _ALARM if rule.alarms(answers) else "-", self._verdict(day)
+        return str(day), then.facts["answer"] if then else "-", str(verdict.answer), word, verdict.reason
+
+    def _verdict(self, day: date) -> DriftVerdict:
+        if day not in self._found:
+            champion = scored_by(self._doors, self._champion, day)
+            self._found[day] = judged(self._doors, champion, past_profile_of(self._doors, champion, day))
+        return self._found[day]

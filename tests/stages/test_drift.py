@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from benchmarks.model_quality import settings_of
+from churn.champion import champion_tonight
+from churn.doors import Doors
+from churn.profiles import NightTally, keep
 from tests.command import churn, done, published
 
 NIGHT = "2025-08-20"
@@ -112,3 +118,29 @@ def test_scores_of_other_features_are_not_judged(scored: Path) -> None:
     ran = churn(*DRIFT, root=scored)
     assert ran.code == 3
     assert "stage=score" in ran.err
+
+
+def test_a_replay_reads_profiles_alone(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    shutil.rmtree(scored / "features")
+    ran = done("stage=drift", "stage.replay=true", f"date={NIGHT}", root=scored)
+    assert "settings alarm on 0 of 1 past nights" in ran.out
+
+
+def test_a_tally_of_scored_chunks_keeps_the_profile_that_drift_would_make(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    before = published(scored, "profiles")
+    shutil.rmtree(scored / "profiles")
+    doors, night = Doors(settings_of(*DRIFT, f"root={scored}")), date.fromisoformat(NIGHT)
+    features, scores = (
+        pl.read_parquet(scored / f"{kind}/subscription/date={NIGHT}/{name}.parquet", hive_partitioning=False)
+        for kind, name in (("features", "features"), ("predictions", "scores"))
+    )
+    champion = champion_tonight(doors)
+    tally = NightTally(doors, champion, rows=features.height)
+    for start in (1000, 0):
+        tally.add(features.slice(start, 1000), scores.slice(start, 1000))
+    keep(doors, champion, night, found=tally.profile)
+    assert published(scored, "profiles") == before
+    done(*DRIFT, "stage.limits.psi=0.3", root=scored)
+    assert published(scored, "profiles") == before
