@@ -47,4 +47,4 @@ def machine(*libraries: str) -> str:
 def line(name: str, cost: Cost, *, rows: int) -> str:
     """Returns name, seconds by the clock and of CPU, rows a second, peak MB."""
     peak = "-" if math.isnan(cost.peak_mb) else f"{cost.peak_mb:,.0f}"
-    return f"{name:<34} {cost.wall:>9.1f} {cost.cpu:>9.1f} {rows / cost.wall:>12,.0f} {peak:>9}"
+    return f"{name:<38} {cost.wall:>9.1f} {cost.cpu:>9.1f} {rows / cost.wall:>12,.0f} {peak:>9}"

@@ -53,10 +53,11 @@ def _prepare(root: Path) -> None:
 
 
 def _compare(root: Path, rows: int) -> None:
-    print(f"\n{rows:,} customers\n{'way':<34} {'wall s':>9} {'CPU s':>9} {'rows/s':>12} {'peak MB':>9}")
-    print(line("stage=score, 1,000 explained", _scored(root), rows=rows), flush=True)
-    ours = _scored(root, "stage.reasons.rows=0")
-    print(line("stage=score, none explained", ours, rows=rows), flush=True)
+    print(f"\n{rows:,} customers\n{'way':<38} {'wall s':>9} {'CPU s':>9} {'rows/s':>12} {'peak MB':>9}")
+    print(line("stage=score, 1,000 explained, profiled", _scored(root), rows=rows), flush=True)
+    print(line("stage=score, profiled", _scored(root, "stage.reasons.rows=0"), rows=rows), flush=True)
+    ours = _scored(root, "stage.reasons.rows=0", "stage.profile=false")
+    print(line("stage=score, scores alone", ours, rows=rows), flush=True)
     others = {"the limit: scan and features": "scan"}
     if rows <= IN_PANDAS:
         others |= {"reference design": "reference", "pandas and Booster.predict": "booster"}
@@ -67,6 +68,7 @@ def _compare(root: Path, rows: int) -> None:
 
 def _scored(root: Path, *overrides: str) -> Cost:
     shutil.rmtree(root / "predictions")
+    shutil.rmtree(root / "profiles", ignore_errors=True)
     return measure("churn", "stage=score", f"date={NIGHT}", f"root={root}", *overrides)
 
 

@@ -7,6 +7,7 @@ chunks are scored the next is read and the last is written; every row carries th
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +17,14 @@ from churn.champion import Champion
 from churn.doors import Doors
 from churn.explained import Wanted, write_reasons
 from churn.nights import SCORE_CODE
+from churn.profiles import NightTally, keep
 from churn.stores.partition import Partition
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from churn.scoring.engine import Engine
+    from churn.scoring.predictor import Scored
     from churn.scoring.tally import Tally
     from churn.stores.lake import Staging
     from churn.training.bundle import Bundle
@@ -41,11 +46,12 @@ def publish(
     kind: str = "predictions",
     reasons: Wanted | None = None,
     uncertain: bool = False,
+    profiled: bool = False,
 ) -> bool:
     """Scores one night; returns False where it was there already, made from the same inputs.
 
     `engine`, numba or lightgbm, is no input: the scores are the same. `reasons` None: no score is explained.
-    `uncertain`: each score gets its band.
+    `uncertain`: each score gets its band. `profiled`: the night is counted for drift on the way.
     """
     partition, features = doors.partition(kind, day), doors.partition("features", day)
     manifest = doors.lake.open(features, made_by=doors.command("features", day))
@@ -61,12 +67,22 @@ def publish(
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
+    counts = _counts(doors, champion, features) if profiled else None
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        _write(doors, champion, day, staging=staging, engine=engine, reasons=reasons, uncertain=uncertain)
+        asked = _Asked(engine=engine, reasons=reasons, uncertain=uncertain, counts=counts)
+        _write(doors, champion, day, staging=staging, asked=asked)
         doors.lake.require_unchanged(features, manifest)
         _tell_moves(doors, champion, partition, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows[SCORES]:,}", champion.version)
+    if counts:
+        keep(doors, champion, day, found=counts.profile)
     return True
+
+
+def _counts(doors: Doors, champion: Champion, features: Partition) -> NightTally:
+    from churn.stores.parquet import row_count
+
+    return NightTally(doors, champion, rows=row_count(doors.lake.path(features) / "features.parquet"))
 
 
 def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, staging: Staging) -> None:
@@ -82,16 +98,17 @@ def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, stagi
     log.warning("%s: replaces scores of %s: %s", partition, versions, found)
 
 
-def _write(
-    doors: Doors,
-    champion: Champion,
-    day: date,
-    *,
-    staging: Staging,
-    engine: str,
-    reasons: Wanted | None,
-    uncertain: bool,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked of a night beside its scores, and who walks the trees."""
+
+    engine: str
+    reasons: Wanted | None
+    uncertain: bool
+    counts: NightTally | None
+
+
+def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, asked: _Asked) -> None:
     from churn.scoring.predictor import Predictor
     from churn.scoring.shortlist import Shortlist
     from churn.scoring.tally import Tally
@@ -100,20 +117,28 @@ def _write(
 
     resources = doors.settings.resources
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
-    walk, name = (None, engine) if engine == "lightgbm" else walker(doors, champion.bundle, day)
+    walk, name = (None, "lightgbm") if asked.engine == "lightgbm" else walker(doors, champion.bundle, day)
     threads = resources.threads if walk else 1  # LightGBM has threads of its own
     each = resources.threads // threads
     predictor = Predictor(
-        champion.bundle, model_version=champion.version, num_threads=each, walker=walk, uncertain=uncertain
+        champion.bundle, model_version=champion.version, num_threads=each, walker=walk, uncertain=asked.uncertain
     )
     chunks = read_chunks(
         features,
         rows=rows_at_a_time(features, most=resources.chunk_rows),
         categories=tuple(dict(champion.bundle.encoding.levels)),
     )
+    reasons = asked.reasons
     tally, shortlist = Tally(), Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
+
+    def work(chunk: pl.DataFrame) -> Scored:
+        scored = predictor.score(chunk, day=day)
+        if asked.counts:
+            asked.counts.add(chunk, scored.predictions)
+        return scored
+
     with ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer:
-        for scored in across(lambda chunk: predictor.score(chunk, day=day), chunks, threads=threads):
+        for scored in across(work, chunks, threads=threads):
             writer.write(scored.predictions)
             shortlist.show(scored.features, scored.predictions)
             tally.add(scored.predictions, unseen=scored.unseen, nulls=scored.nulls)

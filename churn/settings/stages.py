@@ -114,7 +114,7 @@ class ReasonSettings:
 class ScoreStage:
     """Settings of `stage=score`: today's champion, that of each night or that which scored it before; the engine.
 
-    `uncertainty`: each score gets its 95 % band.
+    `uncertainty`: each score gets its 95 % band. `profile`: the night is counted for drift while it is scored.
     """
 
     name: Literal["score"]
@@ -122,6 +122,7 @@ class ScoreStage:
     engine: Literal["numba", "lightgbm"]
     cluster: str | None
     uncertainty: bool
+    profile: bool
     reasons: ReasonSettings
 
 

@@ -64,8 +64,7 @@ def _published(doors: Doors, champions: Mapping[date, Champion], reasons: Wanted
     """Yields for each night, once it is published, whether that was needed: here, or on the workers of a cluster."""
     stage = doors.settings.stage_as(ScoreStage)
     if stage.cluster is None:
-        for day, champion in champions.items():
-            yield publish(doors, champion, day, engine=stage.engine, reasons=reasons, uncertain=stage.uncertainty)
+        yield from (_publish(doors, champion, day, reasons=reasons) for day, champion in champions.items())
         return
     from churn.stores.cluster import over_cluster
 
@@ -77,8 +76,20 @@ def publish_elsewhere(asked: tuple[Settings, date, Champion]) -> bool:
     """Publishes one night on a worker of a cluster, whose root is the same as here; returns whether it was needed."""
     settings, day, champion = asked
     doors = Doors(settings)
-    stage, reasons = settings.stage_as(ScoreStage), wanted_tonight(doors)
-    return publish(doors, champion, day, engine=stage.engine, reasons=reasons, uncertain=stage.uncertainty)
+    return _publish(doors, champion, day, reasons=wanted_tonight(doors))
+
+
+def _publish(doors: Doors, champion: Champion, day: date, *, reasons: Wanted | None) -> bool:
+    stage = doors.settings.stage_as(ScoreStage)
+    return publish(
+        doors,
+        champion,
+        day,
+        engine=stage.engine,
+        reasons=reasons,
+        uncertain=stage.uncertainty,
+        profiled=stage.profile,
+    )
 
 
 def _named(champion: Champion, model: str) -> str:

@@ -94,8 +94,8 @@ def test_a_profile_that_is_damaged_is_made_again_from_the_night(scored: Path) ->
     assert published(scored, "profiles") == before
 
 
-def test_a_replay_without_any_profile_says_what_to_run(scored: Path) -> None:
-    ran = churn("stage=drift", "stage.replay=true", root=scored)
+def test_a_replay_without_any_profile_says_what_to_run(lake: Path) -> None:
+    ran = churn("stage=drift", "stage.replay=true", root=lake)
     assert (ran.code, "no night has a profile" in ran.err) == (3, True)
 
 
