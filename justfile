@@ -25,6 +25,10 @@ test *arguments:
 quick:
     {{bin}}/python -m pytest -n 2 -m "not slow"
 
+# The same runs and deliveries killed: a thousand times, where `check` does it 16 times, and deliveries at every line
+faults:
+    CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 tests/test_kills.py tests/stores/sinks/test_kills.py
+
 # The pinned files, after a change of dependencies in pyproject.toml
 lock:
     uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate pyproject.toml -o requirements.txt

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def done(*arguments: str, root: Path) -> Ran:
     ran = churn(*arguments, root=root)
     assert ran.code == 0, ran.out + ran.err
     return ran
+
+
+def copied(root: Path, target: Path) -> Path:
+    """Copies a folder, by `cp`, which takes a third of the time that Python takes for thousands of files."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cp", "-a", root, target], check=True)
+    return target
 
 
 def published(root: Path, *kinds: str) -> dict[str, bytes]:

@@ -1,15 +1,16 @@
-"""A small simulated business with a champion, made once a test process and copied by those who change it."""
+"""A small simulated business with a champion, made once a run of tests and copied by those who change it."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, done
+from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, copied, done
 from tests.mlflow_server import MlflowServer, running_mlflow
 
 # Before LightGBM is loaded: threads that spin while they wait make two test processes on two cores many times as slow.
@@ -18,33 +19,52 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".numba_cache"))
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Returns this test process's copy of a root that the first process to ask for it makes; others wait for that."""
+    own = factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / f"made-{name}"
+    with shared.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not shared.exists():
+            making = factory.mktemp(name) / "lake"
+            make(making)
+            making.rename(shared)
+    return copied(shared, factory.mktemp(name) / "lake")
+
+
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root that holds raw days alone; not to be written to."""
-    root = tmp_path_factory.mktemp("raw") / "lake"
-    done("stage=simulate", f"date={RAW_DAYS}", *SMALL, root=root)
-    return root
+
+    def make(root: Path) -> None:
+        done("stage=simulate", f"date={RAW_DAYS}", *SMALL, root=root)
+
+    return made_once(tmp_path_factory, "raw", make)
 
 
 @pytest.fixture(scope="session")
 def taken(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root whose raw days are in the lake, and nothing else; not to be written to."""
-    root = tmp_path_factory.mktemp("taken") / "lake"
-    shutil.copytree(raw, root)
-    done("stage=features", "date=2025-08-20", root=root)
-    shutil.rmtree(root / "features")
-    return root
+
+    def make(root: Path) -> None:
+        copied(raw, root)
+        done("stage=features", "date=2025-08-20", root=root)
+        shutil.rmtree(root / "features")
+
+    return made_once(tmp_path_factory, "taken", make)
 
 
 @pytest.fixture(scope="session")
 def business(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with a champion and features of one night, 2025-08-20; not to be written to."""
-    root = tmp_path_factory.mktemp("business") / "lake"
-    shutil.copytree(taken, root)
-    done("stage=train", f"date={TRAINED}", *FAST, root=root)
-    done("stage=promote", f"date={TRAINED}", root=root)
-    done("stage=features", "date=2025-08-20", *FAST, root=root)
-    return root
+
+    def make(root: Path) -> None:
+        copied(taken, root)
+        done("stage=train", f"date={TRAINED}", *FAST, root=root)
+        done("stage=promote", f"date={TRAINED}", root=root)
+        done("stage=features", "date=2025-08-20", *FAST, root=root)
+
+    return made_once(tmp_path_factory, "business", make)
 
 
 @pytest.fixture(scope="session")
@@ -57,4 +77,4 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 @pytest.fixture
 def lake(business: Path, tmp_path: Path) -> Path:
     """A copy of `business` that a test may change."""
-    return Path(shutil.copytree(business, tmp_path / "lake"))
+    return copied(business, tmp_path / "lake")

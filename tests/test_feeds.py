@@ -15,7 +15,7 @@ from churn.doors import Doors
 from churn.errors import DataError
 from churn.feeds import find_faults
 from churn.raw_days import bring
-from tests.command import churn, published
+from tests.command import churn, copied, published
 
 DAYS = 42
 LAST = "2025-08-19"
@@ -37,7 +37,7 @@ def begun(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(begun: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(begun, tmp_path / "lake"))
+    return copied(begun, tmp_path / "lake")
 
 
 def doors(root: Path, *arguments: str) -> Doors:

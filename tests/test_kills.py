@@ -18,7 +18,7 @@ import pytest
 from churn.stores.lake import Lake, Partition
 from tests.command import done, published
 
-KILLS = 13  # a test; four tests make 52
+KILLS = max(2, int(os.environ.get("CHURN_KILLS", "16")) // 2)  # a test, of two
 NIGHTS = "2025-08-19..2025-08-20"
 # One process imports the libraries and forks a run from itself when told to, so that the kills fall on the work and not
 # on the imports. Nothing of the libraries has run before the fork: after Polars was used, a fork would wait for ever.
@@ -96,15 +96,14 @@ def check_whole(lake: Lake, kind: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(("stage", "kind"), [("features", "features"), ("score", "predictions")])
 def test_a_killed_run_leaves_whole_partitions_and_the_next_run_completes_them(
-    lake: Path, stage: str, kind: str, seed: int
+    lake: Path, stage: str, kind: str
 ) -> None:
     if stage == "score":
         done("stage=features", f"date={NIGHTS}", "resources.chunk_rows=1000", root=lake)
     forget(lake, kind)
-    chance, killed = random.Random(seed), 0
+    chance, killed = random.Random(1), 0
     with Runs(lake, stage) as runs:
         longest = runs.seconds_undisturbed()
         expected = published(lake, kind, "tables")

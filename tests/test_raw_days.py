@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from churn.stores.lake import Lake, Manifest, Partition
-from tests.command import Ran, churn, done, published
+from tests.command import Ran, churn, copied, done, published
 
 NIGHT = "2025-04-02"
 LAST = "2025-04-01"
@@ -34,7 +34,7 @@ def begun(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(begun: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(begun, tmp_path / "lake"))
+    return copied(begun, tmp_path / "lake")
 
 
 def raw_file(root: Path, table: str, day: str = LAST) -> Path:
@@ -74,7 +74,7 @@ PLANTED = [
 @pytest.fixture(scope="module")
 def planted(begun: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran, list[str]]:
     """A root with one bad row of each kind, each on a day of its own; what the night said; those days."""
-    root = Path(shutil.copytree(begun, tmp_path_factory.mktemp("planted") / "lake"))
+    root = copied(begun, tmp_path_factory.mktemp("planted") / "lake")
     free = [f"2025-03-{number:02}" for number in range(31, 0, -1)]
     days = []
     for table, column, value, _ in PLANTED:
@@ -177,7 +177,7 @@ def test_days_before_the_bad_one_are_kept_and_the_next_run_goes_on_from_there(ro
 def test_a_day_has_the_same_bytes_alone_or_with_others(root: Path, tmp_path: Path) -> None:
     done(*FEATURES, root=root)
     other = tmp_path / "at once"
-    shutil.copytree(root / "raw", other / "raw")
+    copied(root / "raw", other / "raw")
     done("stage=features", "date=2025-04-08", "resources.chunk_rows=20000", root=other)
     at_once = published(other, "tables")
     assert {name: content for name, content in at_once.items() if name in published(root, "tables")} == published(

@@ -26,7 +26,7 @@ from churn.reports.outcome import Outcome, Trial
 from churn.reports.trials import TrialEnd, ranked, trials_table, varied
 from churn.stores.registry import Registry
 from churn.usage import CONF
-from tests.command import FAST, TRAINED
+from tests.command import FAST, TRAINED, copied
 from tests.command import churn as command
 
 if TYPE_CHECKING:
@@ -403,7 +403,7 @@ def test_a_sweep_over_folds_says_which_trials_do_not_compare(lake: Path) -> None
 def test_four_trials_that_start_at_once_on_an_empty_registry_do_not_hinder_each_other(
     taken: Path, tmp_path: Path
 ) -> None:
-    root = Path(shutil.copytree(taken, tmp_path / "lake"))
+    root = copied(taken, tmp_path / "lake")
     assert not (root / "mlflow").exists()
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=4")
     settings = (f"date={TRAINED}", "resources.chunk_rows=1000", "model.num_iterations=5", "model.num_leaves=4,1,8,4")

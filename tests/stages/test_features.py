@@ -10,20 +10,20 @@ import polars as pl
 import pytest
 
 from churn.stores.lake import Lake, Partition
-from tests.command import FAST, churn, done, published
+from tests.command import FAST, churn, copied, done, published
 
 NIGHT = "2025-07-15"
 
 
 @pytest.fixture
 def root(taken: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(taken, tmp_path / "lake"))
+    return copied(taken, tmp_path / "lake")
 
 
 @pytest.fixture
 def fresh(raw: Path, tmp_path: Path) -> Path:
     """A root whose raw days are not in the lake yet."""
-    return Path(shutil.copytree(raw, tmp_path / "fresh"))
+    return copied(raw, tmp_path / "fresh")
 
 
 def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(root: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from churn.__main__ import main
 from churn.drift.cbpe import Levels, expected
 from churn.ripe_night import join
-from tests.command import FAST, churn, done, published
+from tests.command import FAST, churn, copied, done, published
 
 NIGHT = date(2025, 7, 21)  # ripe on the last night that there may be but one, and not learned from
 LEARNED = date(2025, 6, 11)  # the champion's calibration date
@@ -24,7 +24,7 @@ KEY = "customer_id"
 @pytest.fixture(scope="module")
 def ripe(business: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with scores of a ripe night, of one that the champion learned from and of one that is not ripe."""
-    root = Path(shutil.copytree(business, tmp_path_factory.mktemp("ripe") / "lake"))
+    root = copied(business, tmp_path_factory.mktemp("ripe") / "lake")
     done("stage=features", f"date={NIGHT}", *FAST, root=root)
     for day in (LEARNED, NIGHT, "2025-08-20"):
         done("stage=score", f"date={day}", *FAST, root=root)
@@ -33,7 +33,7 @@ def ripe(business: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(ripe: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(ripe, tmp_path / "own"))
+    return copied(ripe, tmp_path / "own")
 
 
 def rows(root: Path, day: date) -> dict[str, dict[str, float]]:

@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 
 from churn.decision import who
 from churn.stores.registry import Registry
-from tests.command import FAST, TRAINED, churn, done
+from tests.command import FAST, TRAINED, churn, copied, done
 
 PROMOTE = ("stage=promote", f"date={TRAINED}")
 
@@ -32,7 +32,7 @@ def candidate(root: Path, *overrides: str) -> None:
 
 
 def test_a_first_champion_needs_its_floor_alone(taken: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(taken, tmp_path / "lake"))
+    root = copied(taken, tmp_path / "lake")
     candidate(root)
     assert champion(root) is None
     refused = churn(*PROMOTE, "stage.gates.auc_floor.minimum=0.95", root=root)
@@ -94,7 +94,7 @@ def evidence(registry: Registry, run: str) -> dict[str, Any]:
 
 
 def test_no_candidate_is_told_with_the_command_that_makes_one(taken: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(taken, tmp_path / "lake"))
+    root = copied(taken, tmp_path / "lake")
     ran = churn(*PROMOTE, root=root)
     assert ran.code == 2
     assert "stage=train" in ran.err
@@ -184,7 +184,7 @@ def test_without_gates_nothing_is_promoted(lake: Path) -> None:
 
 
 def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates(taken: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(taken, tmp_path / "lake"))
+    root = copied(taken, tmp_path / "lake")
     candidate(root, "split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")
     assert re.search(r"AUC 0\.\d{4} on [\d,]+ rows of \d{3} customers, floor", churn(*PROMOTE, root=root).out)
     registry = Registry(folder=root / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")

@@ -14,7 +14,7 @@ from churn import datasets, doors
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
 from churn.training.calibration import Exponential
-from tests.command import FAST, TRAINED, churn, done
+from tests.command import FAST, TRAINED, churn, copied, done
 
 HERE = Path(__file__).parent.parent.parent
 DECLARATION = """
@@ -65,7 +65,7 @@ def registry(root: Path) -> Registry:
 def test_a_regression_trains_scores_better_than_the_mean_and_is_promoted_over_its_own_gates(
     place: tuple[str, ...], raw: Path, tmp_path: Path
 ) -> None:
-    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    root = copied(raw, tmp_path / "lake")
     ran = done(*place, "stage=train", f"date={TRAINED}", "model.objective=tweedie", *FAST, root=root)
     made = Bundle.from_files(registry(root).bundle_files(1))
     assert (made.task, made.calibrator) == ("regression", Exponential())

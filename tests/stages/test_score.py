@@ -18,7 +18,7 @@ from churn.stores.lake import Lake, Partition
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
 from churn.training.fit import Trees
-from tests.command import churn, done, published
+from tests.command import churn, copied, done, published
 
 NIGHT = "2025-08-20"
 SCORE = ("stage=score", f"date={NIGHT}")
@@ -134,7 +134,7 @@ def facts(root: Path) -> dict[str, Any]:
 
 
 def test_without_a_champion_nothing_is_scored(raw: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(raw, tmp_path / "lake"))
+    root = copied(raw, tmp_path / "lake")
     ran = churn(*SCORE, root=root)
     assert ran.code == 2
     assert "no champion yet" in ran.err

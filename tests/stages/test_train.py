@@ -20,7 +20,7 @@ from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
 from churn.training.fit import Trees
 from churn.training.split import Part
-from tests.command import FAST, TRAINED, churn, done
+from tests.command import FAST, TRAINED, churn, copied, done
 
 TRAIN = ("stage=train", f"date={TRAINED}", *FAST)
 
@@ -36,7 +36,7 @@ def bundle(root: Path, version: int) -> Bundle:
 @pytest.fixture
 def untrained(taken: Path, tmp_path: Path) -> Path:
     """A copy of `taken` that a test may change."""
-    return Path(shutil.copytree(taken, tmp_path / "untrained"))
+    return copied(taken, tmp_path / "untrained")
 
 
 def test_the_same_inputs_train_nothing_a_second_time_and_say_where_the_report_stands(lake: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_same_inputs_train_nothing_a_second_time_and_say_where_the_report_st
 
 
 def test_a_retraining_from_scratch_gives_the_same_model_text(business: Path, taken: Path, tmp_path: Path) -> None:
-    root = Path(shutil.copytree(taken, tmp_path / "lake"))
+    root = copied(taken, tmp_path / "lake")
     done(*TRAIN, root=root)
     assert bundle(root, 1).to_files() == bundle(business, 1).to_files()
 
