@@ -104,7 +104,7 @@ def past_profile_of(doors: Doors, champion: Champion, day: date) -> Profile:
     """
     kept = doors.lake.manifest(doors.partition(KIND, day))
     found = None
-    if kept and kept.inputs["bundle"] == champion.bundle.fingerprint:
+    if kept and kept.facts["model_version"] == champion.version:
         found = _kept(doors, doors.partition(KIND, day))
     return found or profile_of(doors, champion, day)
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -111,6 +112,7 @@ def to_parquet(bins: Bins, profile: Profile) -> bytes:
     return bytes(sink.getvalue())
 
 
+@lru_cache(maxsize=4)  # every night of a window is held against the same reference
 def from_parquet(content: bytes) -> tuple[Bins, Profile]:
     """Returns what `to_parquet` wrote.
 

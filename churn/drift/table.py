@@ -5,6 +5,8 @@ One row a profiled column, the unwatched ones too, so that an analyst can sort a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from churn.drift.change import ColumnDrift
@@ -15,6 +17,7 @@ SCHEMA = pl.Schema(
     [
         ("column", pl.String),
         ("answer", pl.String),
+        ("gain_share", pl.Float64),
         ("psi", pl.Float64),
         ("psi_limit", pl.Float64),
         ("ks", pl.Float64),
@@ -37,13 +40,20 @@ SCHEMA = pl.Schema(
 )
 
 
-def to_table(verdict: DriftVerdict) -> pl.DataFrame:
+def to_table(verdict: DriftVerdict, *, gain_shares: Mapping[str, float]) -> pl.DataFrame:
     """Returns one row a profiled column in their order; `answer` is `not watched` where drift does not judge.
 
-    Shares run from 0 to 1; null where a figure cannot be computed (no rows, or a category's KS and medians).
+    `gain_shares` are the columns' parts of the trees' gain; a column that is no feature has none. Shares run from 0 to
+    1; null where a figure cannot be computed (no rows, or a category's KS and medians).
     """
     judged = {finding.check: finding for finding in verdict.findings}
-    return pl.DataFrame([_row(column, judged.get(column.column)) for column in verdict.columns], schema=SCHEMA)
+    return pl.DataFrame(
+        [
+            _row(column, judged.get(column.column)) | {"gain_share": gain_shares.get(column.column)}
+            for column in verdict.columns
+        ],
+        schema=SCHEMA,
+    )
 
 
 def _row(drift: ColumnDrift, finding: Finding | None) -> dict[str, object]:

@@ -106,7 +106,7 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
         for source, manifest in sources.items():
             doors.lake.require_unchanged(source, manifest)
         record(doors, decided, taken, figures={"psi_most": _psi_most(watched)}, pages={PAGE: html})
-        table = to_table(watched.verdict)
+        table = to_table(watched.verdict, gain_shares=watched.weights)
         write_table(staging.path / "drift.parquet", table)
         (staging.path / PAGE).write_text(html, encoding="utf-8")
         staging.rows["drift.parquet"] = table.height

@@ -32,6 +32,8 @@ def test_a_steady_night_does_not_alarm(scored: Path) -> None:
     table = pl.read_parquet(scored / FILE)
     assert set(table["answer"]) <= {"pass", "warn", "not watched", "insufficient evidence"}
     assert table["rows_current"].unique().to_list() == [1500]
+    assert table["gain_share"].sum() == pytest.approx(1.0)
+    assert table.filter(pl.col("column").str.starts_with("churn_score"))["gain_share"].to_list() == [None, None]
 
 
 def test_inputs_that_moved_alarm_with_exit_code_5(scored: Path) -> None:
