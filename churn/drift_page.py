@@ -6,6 +6,7 @@ of each column on the nights before, which are read off their published tables.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import date
 
@@ -15,6 +16,7 @@ from churn.doors import Doors
 from churn.drift.bins import segment_column
 from churn.drift.change import ColumnDrift, in_plain_words, shares
 from churn.drift.triage import Triage
+from churn.errors import DataError
 from churn.realised import Foresight
 from churn.realised import Realised as RealisedNight
 from churn.reports.drift import ColumnNights, DriftPage, Outcomes, Realised, Spread, drift_page
@@ -23,6 +25,7 @@ from churn.stores.parquet import read_table
 from churn.watch import Watched
 
 _WORST = 6
+log = logging.getLogger(__name__)
 
 
 def page_of(doors: Doors, watched: Watched, decided: Triage, *, taken: Taken) -> str:
@@ -119,7 +122,12 @@ def _over_nights(doors: Doors, watched: Watched) -> Iterator[ColumnNights]:
 
 
 def _psi_by_column(doors: Doors, day: date) -> dict[str, float | None]:
-    table = read_table(doors.lake.path(doors.partition("drift", day)) / "drift.parquet")
+    path = doors.lake.path(doors.partition("drift", day)) / "drift.parquet"
+    try:
+        table = read_table(path)
+    except DataError as error:  # of an earlier night, which this one does not depend on
+        log.warning("%s: %s; mend it with: %s", path, error.found, doors.command("drift", day))
+        return {}
     return dict(table.select("column", "psi").iter_rows())
 
 

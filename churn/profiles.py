@@ -80,8 +80,8 @@ def opened(doors: Doors, day: date) -> dict[Partition, Manifest]:
 def _manifest(doors: Doors, partition: Partition, day: date) -> Manifest:
     found = doors.lake.manifest(partition)
     if found is None:
-        action = f"run: {doors.command(_STAGES[partition.kind], day)}"
-        raise DataError(where=str(partition), found="not published", action=action)
+        stage = "nightly" if partition.kind == "features" else _STAGES[partition.kind]
+        raise DataError(where=str(partition), found="not published", action=f"run: {doors.command(stage, day)}")
     return found
 
 

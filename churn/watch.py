@@ -96,6 +96,12 @@ class Watched:
             return "insufficient"
         return "fell" if then.figure - now.figure >= max(drop, noise) else "holds"
 
+    @property
+    def newest(self) -> dict[str, str] | None:
+        """The newest ripe night that the same version scored, and what became of it; None where there is none."""
+        own = [found for found in self.outcomes if found.version == self.champion.version]
+        return {"night": own[-1].day.isoformat(), "reason": own[-1].reason} if own else None
+
     def _realised(self) -> Literal["holds", "calibration_off", "loss", "insufficient", "none"]:
         """Says what became of the newest ripe night that the same version scored."""
         own = [found for found in self.outcomes if found.version == self.champion.version]

@@ -169,8 +169,8 @@ _DRIFTING: dict[Drifting, tuple[str, ...]] = {
 _ESTIMATED: dict[Estimated, str] = {
     "holds": "the label-free estimate holds (it assumes no concept drift)",
     "fell": "the label-free estimate fell",
-    "insufficient": "the rows allow no estimate",
-    "none": "such a model has no label-free estimate",
+    "insufficient": "the scores cannot tell a fall of their AUC from chance",
+    "none": "a regression has no label-free estimate",
 }
 _REALISED: dict[Realised, str] = {
     "holds": "on ripe labels the model holds",

@@ -114,7 +114,7 @@ def judge(
     share = _share([one for one in features if one.told], weights)
     return DriftVerdict(
         answer=_answer(share, published[score], *published.values(), limits=limits),
-        reason=_reason(features, share if weights else None, outputs=list(published.values()), limits=limits),
+        reason=_reason(features, share, weighted=bool(weights), outputs=list(published.values()), limits=limits),
         drifted=tuple(one.drift.column for one in judged if one.drifted),
         drifted_share=share,
         findings=tuple(_finding(one, limits=limits, outputs=outputs) for one in judged),
@@ -170,10 +170,13 @@ def _answer(share: float | None, scored: _Judged, *outputs: _Judged, limits: Dri
     return Answer.WARN if share > 0 or any(one.drifted for one in outputs) else Answer.PASS
 
 
-def _reason(features: list[_Judged], weight: float | None, *, outputs: list[_Judged], limits: DriftLimits) -> str:
+def _reason(
+    features: list[_Judged], share: float | None, *, weighted: bool, outputs: list[_Judged], limits: DriftLimits
+) -> str:
     told = sum(one.told for one in features)
     drifted = sum(one.drifted for one in features)
-    part = "" if weight is None else f" with {percent(weight)} of the model's gain"
+    of_what = " of the model's gain" if weighted else ""
+    part = "" if share is None else f" ({percent(share)}{of_what})"
     words = f"{drifted} of {told} watched columns drifted{part}, limit {percent(limits.drifted_share)}"
     untold = f"; {len(features) - told} could not be told" if told < len(features) else ""
     scored, *others = (_column_reason(one, limits=limits, floor=limits.prediction_psi) for one in outputs)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 _ALARM = "alarm"
+_LATER = "nothing: a later night of the same run decides"
 _CALM = {Action.NONE, Action.WATCH, Action.INSUFFICIENT}
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ def run(settings: Settings) -> Outcome:
     if not found.dates:
         return no_night(settings, found)
     champion = champion_tonight(doors)
+    for day in found.dates:  # before any night is judged: the last one decides what is done
+        opened(doors, day)
     for day in found.dates:
         _publish(doors, scored_by(doors, champion, day), day, acts=day == found.dates[-1])
     facts = {day: _facts(doors, day) for day in found.dates}
@@ -57,12 +60,13 @@ def run(settings: Settings) -> Outcome:
     answer = worst(Answer(fact["answer"]) for fact in facts.values())
     outcome = Outcome(
         code=ExitCode.DRIFT_ALARM if any(_calls(fact) for fact in facts.values()) else ExitCode.OK,
-        headline=f"drift {settings.dataset.name}: {answer} over {len(facts)} nights, each against its model",
+        headline=f"drift {settings.dataset.name}: {answer} over {_nights(len(facts))}; {last['action']}",
         figures={
             **_merged(doors, champion, found.dates),
             "alarm": f"{'yes' if last['alarm'] else 'no'}, {last['failed']}",
             **({"told apart": last["told_apart"]} if last["told_apart"] else {}),
-            "what to do": f"{last['action']}: {'; '.join(last['grounds'])}",
+            **_outcomes_told(last),
+            "what to do": f"{last['action']}: {'; '.join(last['grounds'])}{_way_out(last)}",
             "done": last["taken"]["words"],
             "files": str(doors.lake.path(doors.partition("drift", found.dates[-1]))),
         },
@@ -75,6 +79,25 @@ def run(settings: Settings) -> Outcome:
         ),
     )
     return found.told(outcome)
+
+
+def _nights(count: int) -> str:
+    return "one night" if count == 1 else f"{count} nights"
+
+
+def _way_out(fact: Mapping[str, Any]) -> str:
+    if Action(fact["action"]) is not Action.STOP:
+        return ""
+    return "; mend the feed and run again, or take its days as they are: dataset.intake.accept (conf/dataset/README.md)"
+
+
+def _outcomes_told(fact: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the AUC as the scores let expect it, and as it came true on the newest ripe night of the version."""
+    estimated, ripe = fact["estimated_auc"], fact["realised"]
+    told = {"realised": f"{ripe['night']}: {ripe['reason']}"} if ripe else {}
+    if estimated:
+        told["estimated AUC"] = f"{estimated['figure']:.4f} ± {estimated['se']:.4f} (n = {fact['rows']:,}, no labels)"
+    return told
 
 
 def _calls(fact: Mapping[str, Any]) -> bool:
@@ -91,7 +114,9 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
     partition = doors.partition("drift", day)
     sources = opened(doors, day)
     inputs = _inputs(doors, champion, day, sources=sources)
-    if doors.lake.is_current(partition, inputs):
+    before = doors.lake.manifest(partition)
+    put_off = before is not None and before.facts["taken"]["words"] == _LATER
+    if doors.lake.is_current(partition, inputs) and not (acts and put_off):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return
     from churn.drift.table import to_table
@@ -101,7 +126,9 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
     stage, watched = doors.settings.stage_as(DriftStage), watch(doors, champion, day)
     decided = Judged(day=day, champion=champion, triage=triage(watched.signs(stage), stage.triage))
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        taken = _act(doors, decided) if acts else Taken(state="nothing", words="nothing: a later night was judged")
+        taken = _act(doors, decided) if acts else Taken(state="nothing", words=_LATER)
+        if before and before.facts["taken"]["state"] == "done" and taken.state != "done":
+            taken = Taken(**before.facts["taken"])  # what was done about a night stays done, however it is judged again
         html = page_of(doors, watched, decided.triage, taken=taken)
         for source, manifest in sources.items():
             doors.lake.require_unchanged(source, manifest)
@@ -111,7 +138,9 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
         (staging.path / PAGE).write_text(html, encoding="utf-8")
         staging.rows["drift.parquet"] = table.height
         staging.facts |= _told(watched, decided, taken, stage=stage)
-    log.info("%s: %s (%s)", partition, watched.verdict.answer, watched.verdict.reason)
+    level = logging.INFO if decided.triage.action in _CALM else logging.WARNING
+    grounds = f"{decided.triage.action}: {decided.triage.reason}"
+    log.log(level, "%s: %s (%s); %s", partition, watched.verdict.answer, watched.verdict.reason, grounds)
 
 
 def _act(doors: Doors, decided: Judged) -> Taken:
@@ -135,6 +164,7 @@ def _told(watched: Watched, decided: Judged, taken: Taken, *, stage: DriftStage)
         "alarm": stage.alarm.alarms(watched.answers),
         "estimated_auc": asdict(watched.estimates[1]) if watched.estimates[1] else None,
         "told_apart": in_words(watched.apart) if watched.apart else None,
+        "realised": watched.newest,
         "failed": stage.alarm.words(watched.answers),
         "action": str(decided.triage.action),
         "grounds": list(decided.triage.grounds),
@@ -187,6 +217,7 @@ def _replayed(doors: Doors) -> Outcome:
     alarms = sum(row[3] == _ALARM for row in rows)
     return Outcome(
         headline=f"drift {settings.dataset.name}: today's settings alarm on {alarms} of {len(days)} past nights",
+        figures={"left out": "broken feeds and outcomes, which these settings do not decide on"},
         table=Table(header=("date", "answer then", "answer now", "alarm", "grounds"), rows=tuple(rows)),
     )
 

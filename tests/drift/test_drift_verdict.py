@@ -78,7 +78,7 @@ def test_more_than_the_share_of_drifted_columns_is_an_alarm() -> None:
     assert _judge(current).answer is Answer.FAIL
     tolerant = DriftLimits(psi=0.2, ks=0.1, alpha=0.05, drifted_share=0.5, prediction_psi=0.2)
     assert _judge(current, tolerant).answer is Answer.WARN
-    assert _judge(current).reason.startswith("2 of 4 watched columns drifted, limit 30 %")
+    assert _judge(current).reason.startswith("2 of 4 watched columns drifted (50 %), limit 30 %")
 
 
 def test_a_drifted_score_is_an_alarm_by_itself() -> None:
