@@ -1,7 +1,7 @@
 """How is a night profiled while its chunks stream by in many threads?
 
 Each thread counts its own chunk without a lock and adds what it found under one: sums of integers, so that the order
-of the chunks makes no difference. From a few hundred thousand rows on a compiled kernel counts the numbers; fewer are
+of the chunks makes no difference. From a million rows on a compiled kernel counts the numbers; fewer are
 counted before Numba would be loaded. Both give the same profile.
 """
 
@@ -19,7 +19,7 @@ from churn.drift.bins import Bins, CategoryBins, ColumnBins, Index, NumberBins, 
 from churn.drift.counts import ColumnCounts
 from churn.drift.profile import Profile
 
-KERNEL_ROWS = 400_000
+KERNEL_ROWS = 1_000_000
 """Up to so many rows Numba takes longer to load than these take to be counted."""
 _UNIT = 1_075  # 2^-1075 times 2^exponent is what the last bit of a mantissa is worth
 _HALF = 26
