@@ -115,7 +115,8 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
     sources = opened(doors, day)
     inputs = _inputs(doors, champion, day, sources=sources)
     before = doors.lake.manifest(partition)
-    put_off = before is not None and before.facts["taken"]["words"] == _LATER
+    done = (before.facts.get("taken") or {}) if before else {}
+    put_off = done.get("words") == _LATER
     if doors.lake.is_current(partition, inputs) and not (acts and put_off):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return
@@ -127,8 +128,8 @@ def _publish(doors: Doors, champion: Champion, day: date, *, acts: bool) -> None
     decided = Judged(day=day, champion=champion, triage=triage(watched.signs(stage), stage.triage))
     with doors.lake.publish(partition, inputs=inputs) as staging:
         taken = _act(doors, decided) if acts else Taken(state="nothing", words=_LATER)
-        if before and before.facts["taken"]["state"] == "done" and taken.state != "done":
-            taken = Taken(**before.facts["taken"])  # what was done about a night stays done, however it is judged again
+        if done.get("state") == "done" and taken.state != "done":
+            taken = Taken(**done)  # what was done about a night stays done, however it is judged again
         html = page_of(doors, watched, decided.triage, taken=taken)
         for source, manifest in sources.items():
             doors.lake.require_unchanged(source, manifest)
