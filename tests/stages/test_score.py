@@ -75,7 +75,7 @@ def test_plain_mlflow_loads_the_same_model_without_our_code(business: Path) -> N
     bundle = Bundle.from_files(registry.bundle_files(1))
     matrix = bundle.encoding.matrix(features)
     frame = pd.DataFrame(matrix, columns=list(bundle.encoding.features))
-    model = business / "mlflow" / version.source.partition("/mlflow/")[2]  # where it was made is not where it stands
+    model = business / "mlflow" / str(version.source).partition("/mlflow/")[2]  # it was made in another place
     plain = mlflow.lightgbm.load_model(str(model)).predict(frame, raw_score=True)
     assert np.array_equal(plain, Trees.load(bundle.model_text).raw_scores(matrix, num_threads=1))
 
