@@ -17,17 +17,17 @@ layers:
 sql:
     {{bin}}/sqlfluff lint sql
 
-# Fast and slow tests, doctests and the README's commands
+# Fast and slow tests, doctests and the README's commands; neighbours share a process, and so what their file sets up
 test *arguments:
-    {{bin}}/python -m pytest -n 2 {{arguments}}
+    {{bin}}/python -m pytest -n 2 --dist worksteal {{arguments}}
 
 # What takes seconds, while working
 quick:
-    {{bin}}/python -m pytest -n 2 -m "not slow"
+    {{bin}}/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 # The same runs and deliveries killed: a thousand times, where `check` does it 16 times, and deliveries at every line
 faults:
-    CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 tests/test_kills.py tests/stores/sinks/test_kills.py
+    CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_kills.py tests/stores/sinks/test_kills.py
 
 # The pinned files, after a change of dependencies in pyproject.toml
 lock:

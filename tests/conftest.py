@@ -12,6 +12,7 @@ import pytest
 
 from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, copied, done
 from tests.mlflow_server import MlflowServer, running_mlflow
+from tests.readme import README, rendered
 
 # Before LightGBM is loaded: threads that spin while they wait make two test processes on two cores many times as slow.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -68,6 +69,28 @@ def business(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def night(business: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The business with scores of 2025-08-20; not to be written to."""
+
+    def make(root: Path) -> None:
+        copied(business, root)
+        done("stage=score", "date=2025-08-20", root=root)
+
+    return made_once(tmp_path_factory, "night", make)
+
+
+@pytest.fixture(scope="session")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where the README's commands ran, and the README.md that they make; not to be written to."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        (folder / README.name).write_text(rendered(README.read_text(), folder))
+
+    return made_once(tmp_path_factory, "shown", make)
+
+
+@pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """An MLflow server, empty at first; who stops it starts it again."""
     with running_mlflow(tmp_path_factory.mktemp("mlflow")) as server:
@@ -78,3 +101,9 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 def lake(business: Path, tmp_path: Path) -> Path:
     """A copy of `business` that a test may change."""
     return copied(business, tmp_path / "lake")
+
+
+@pytest.fixture
+def scored(night: Path, tmp_path: Path) -> Path:
+    """A copy of `night` that a test may change."""
+    return copied(night, tmp_path / "lake")

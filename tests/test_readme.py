@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from churn.usage import CONF
-from tests.readme import README, rendered
+from tests.readme import README
 
 ROOT = README.parent
 
 
 @pytest.mark.slow
-def test_the_transcripts_are_what_the_commands_print(tmp_path: Path) -> None:
-    assert rendered(README.read_text(), tmp_path) == README.read_text(), "run: just readme"
+def test_the_transcripts_are_what_the_commands_print(shown: Path) -> None:
+    assert (shown / README.name).read_text() == README.read_text(), "run: just readme"
 
 
 def test_ci_runs_the_second_command() -> None:

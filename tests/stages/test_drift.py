@@ -7,7 +7,6 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from benchmarks.model_quality import settings_of
 from churn.champion import champion_tonight
@@ -18,12 +17,6 @@ from tests.command import churn, done, published
 NIGHT = "2025-08-20"
 DRIFT = ("stage=drift", f"date={NIGHT}")
 FILE = f"drift/subscription/date={NIGHT}/drift.parquet"
-
-
-@pytest.fixture
-def scored(lake: Path) -> Path:
-    done("stage=score", f"date={NIGHT}", root=lake)
-    return lake
 
 
 def test_a_steady_night_does_not_alarm(scored: Path) -> None:

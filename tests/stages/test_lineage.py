@@ -8,19 +8,12 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from churn.stores.lake import Lake, Partition
 from tests.command import churn, done
 
 NIGHT = "2025-08-20"
 LINEAGE = ("stage=lineage", f"date={NIGHT}")
-
-
-@pytest.fixture
-def scored(lake: Path) -> Path:
-    done("stage=score", f"date={NIGHT}", root=lake)
-    return lake
 
 
 def correct_a_raw_day(root: Path, day: str = "2025-07-10") -> None:

@@ -31,15 +31,22 @@ def candidate(root: Path, *overrides: str) -> None:
     done("stage=train", f"date={TRAINED}", *FAST, *overrides, root=root)
 
 
-def test_a_first_champion_needs_its_floor_alone(taken: Path, tmp_path: Path) -> None:
-    root = copied(taken, tmp_path / "lake")
-    candidate(root)
-    assert champion(root) is None
-    refused = churn(*PROMOTE, "stage.gates.auc_floor.minimum=0.95", root=root)
-    assert (refused.code, champion(root)) == (4, None)
+@pytest.fixture
+def untrained(lake: Path) -> Path:
+    """A root whose features are there, and no model yet."""
+    for kind in ("mlflow", "champion", ".cache"):
+        shutil.rmtree(lake / kind)
+    return lake
+
+
+def test_a_first_champion_needs_its_floor_alone(untrained: Path) -> None:
+    candidate(untrained)
+    assert champion(untrained) is None
+    refused = churn(*PROMOTE, "stage.gates.auc_floor.minimum=0.95", root=untrained)
+    assert (refused.code, champion(untrained)) == (4, None)
     assert "is refused, the champion stays (auc_floor: fail)" in refused.out
-    promoted = done(*PROMOTE, root=root)
-    assert champion(root) == 1
+    promoted = done(*PROMOTE, root=untrained)
+    assert champion(untrained) == 1
     assert "no champion yet: the floors decide" in promoted.out
 
 
@@ -183,8 +190,8 @@ def test_without_gates_nothing_is_promoted(lake: Path) -> None:
     assert (ran.code, champion(lake)) == (4, 1)
 
 
-def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates(taken: Path, tmp_path: Path) -> None:
-    root = copied(taken, tmp_path / "lake")
+def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates(untrained: Path) -> None:
+    root = untrained
     candidate(root, "split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")
     assert re.search(r"AUC 0\.\d{4} on [\d,]+ rows of \d{3} customers, floor", churn(*PROMOTE, root=root).out)
     registry = Registry(folder=root / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")

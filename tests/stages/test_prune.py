@@ -29,7 +29,9 @@ def corrected(lake: Path) -> Path:
     return lake
 
 
-def test_by_default_it_says_what_may_go_and_deletes_nothing(corrected: Path) -> None:
+def test_it_says_what_may_go_and_deletes_when_told_to_what_nobody_needs_and_nothing_that_the_champion_does(
+    corrected: Path,
+) -> None:
     before = published(corrected, "versions")
     ran = done("stage=prune", root=corrected)
     assert "1 of 3 earlier versions may go (dry run" in ran.out
@@ -37,9 +39,6 @@ def test_by_default_it_says_what_may_go_and_deletes_nothing(corrected: Path) -> 
     size = (goes / "features.parquet").stat().st_size
     assert [f"{size:,}", str(goes.relative_to(corrected))] == ran.out.splitlines()[-1].split()
     assert published(corrected, "versions") == before
-
-
-def test_it_keeps_what_the_champion_was_made_from_and_deletes_what_nobody_needs(corrected: Path) -> None:
     ran = done("stage=prune", "stage.dry_run=false", root=corrected)
     assert "1 of 3 earlier versions deleted" in ran.out
     left = {Path(name).parts[1:4] for name in published(corrected, "versions")}

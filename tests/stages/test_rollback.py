@@ -10,7 +10,7 @@ import pytest
 
 from churn.errors import TryAgainError
 from churn.stores.registry import Registry
-from tests.command import FAST, TRAINED, churn, done
+from tests.command import FAST, TRAINED, churn, copied, done
 from tests.decisions import crown
 
 LENIENT = ("gates.champion.kind=non_inferior", "+gates.champion.margin=0.49")
@@ -26,12 +26,19 @@ def champion(root: Path) -> int:
     return found.version
 
 
+@pytest.fixture(scope="module")
+def crowned(business: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root whose second champion reigns since 2025-08-15; not to be written to."""
+    root = copied(business, tmp_path_factory.mktemp("crowned") / "lake")
+    done("stage=train", f"date={TRAINED}", "model.seed=9", *FAST, root=root)
+    crown(opened(root), 2, since="2025-08-15")
+    return root
+
+
 @pytest.fixture
-def second(lake: Path) -> Path:
-    """A root whose second champion reigns since 2025-08-15."""
-    done("stage=train", f"date={TRAINED}", "model.seed=9", *FAST, root=lake)
-    crown(opened(lake), 2, since="2025-08-15")
-    return lake
+def second(crowned: Path, tmp_path: Path) -> Path:
+    """A copy of `crowned` that a test may change."""
+    return copied(crowned, tmp_path / "lake")
 
 
 def test_a_rollback_makes_the_champion_before_champion_again_and_the_history_says_why(second: Path) -> None:

@@ -25,10 +25,9 @@ SCORE = ("stage=score", f"date={NIGHT}")
 FILE = f"predictions/subscription/date={NIGHT}/scores.parquet"
 
 
-def test_every_customer_is_scored_once_with_the_columns_of_the_reference_design(lake: Path) -> None:
-    done(*SCORE, root=lake)
-    scores = pl.read_parquet(lake / FILE, hive_partitioning=False)
-    features = pl.read_parquet(lake / f"features/subscription/date={NIGHT}/features.parquet", hive_partitioning=False)
+def test_every_customer_is_scored_once_with_the_columns_of_the_reference_design(night: Path) -> None:
+    scores = pl.read_parquet(night / FILE, hive_partitioning=False)
+    features = pl.read_parquet(night / f"features/subscription/date={NIGHT}/features.parquet", hive_partitioning=False)
     assert scores["customer_id"].to_list() == features["customer_id"].to_list()
     assert scores.columns[:4] == ["customer_id", "churn_score", "score_date", "model_version"]
     assert scores["score_date"].unique().to_list() == [date(2025, 8, 20)]
@@ -38,11 +37,10 @@ def test_every_customer_is_scored_once_with_the_columns_of_the_reference_design(
     assert sum(scores.null_count().row(0)) == 0
 
 
-def test_a_score_is_the_calibrated_probability_of_the_registered_model(lake: Path) -> None:
-    done(*SCORE, root=lake)
-    scores = pl.read_parquet(lake / FILE)
-    features = pl.read_parquet(lake / f"features/subscription/date={NIGHT}/features.parquet")
-    registry = Registry(folder=lake / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
+def test_a_score_is_the_calibrated_probability_of_the_registered_model(night: Path) -> None:
+    scores = pl.read_parquet(night / FILE)
+    features = pl.read_parquet(night / f"features/subscription/date={NIGHT}/features.parquet")
+    registry = Registry(folder=night / "mlflow", uri=None, model="churn-predictor", experiment="churn-prediction")
     bundle = Bundle.from_files(registry.bundle_files(1))
     raw = Trees.load(bundle.model_text).raw_scores(bundle.encoding.matrix(features), num_threads=1)
     assert bundle.lineage["engine"] == "numba"
@@ -50,19 +48,18 @@ def test_a_score_is_the_calibrated_probability_of_the_registered_model(lake: Pat
     assert np.array_equal(scores["churn_score"].to_numpy(), bundle.calibrator.scores(raw))
 
 
-def test_the_band_about_each_score_stands_beside_it_where_it_is_asked_for(lake: Path) -> None:
-    done(*SCORE, root=lake)
-    plain = pl.read_parquet(lake / FILE, hive_partitioning=False)
-    done(*SCORE, "stage.uncertainty=true", root=lake)
-    scores = pl.read_parquet(lake / FILE, hive_partitioning=False)
+def test_the_band_about_each_score_stands_beside_it_where_it_is_asked_for(scored: Path) -> None:
+    plain = pl.read_parquet(scored / FILE, hive_partitioning=False)
+    done(*SCORE, "stage.uncertainty=true", root=scored)
+    scores = pl.read_parquet(scored / FILE, hive_partitioning=False)
     assert scores.columns[-2:] == ["churn_score_low", "churn_score_high"]
     assert scores.drop("churn_score_low", "churn_score_high").equals(plain)
     score = pl.col("churn_score")
     assert scores.select(score.is_between("churn_score_low", "churn_score_high").all()).item()
     assert scores.select((pl.col("churn_score_high") - pl.col("churn_score_low")).min()).item() > 0
-    done("stage=lineage", f"date={NIGHT}", "stage.rebuild=true", root=lake)
-    done(*SCORE, root=lake)
-    assert pl.read_parquet(lake / FILE, hive_partitioning=False).equals(plain)
+    done("stage=lineage", f"date={NIGHT}", "stage.rebuild=true", root=scored)
+    done(*SCORE, root=scored)
+    assert pl.read_parquet(scored / FILE, hive_partitioning=False).equals(plain)
 
 
 def test_plain_mlflow_loads_the_same_model_without_our_code(business: Path) -> None:
@@ -80,19 +77,17 @@ def test_plain_mlflow_loads_the_same_model_without_our_code(business: Path) -> N
     assert np.array_equal(plain, Trees.load(bundle.model_text).raw_scores(matrix, num_threads=1))
 
 
-def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(lake: Path) -> None:
-    done(*SCORE, root=lake)
-    before = published(lake, "predictions")
-    assert "nothing to do" in done(*SCORE, root=lake).err
-    assert published(lake, "predictions") == before
+def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(scored: Path) -> None:
+    before = published(scored, "predictions")
+    assert "nothing to do" in done(*SCORE, root=scored).err
+    assert published(scored, "predictions") == before
 
 
-def test_an_old_date_again_gives_the_same_bytes(lake: Path) -> None:
-    done(*SCORE, root=lake)
-    before = published(lake, "predictions")
-    shutil.rmtree(lake / "predictions")
-    done(*SCORE, root=lake)
-    assert published(lake, "predictions") == before
+def test_an_old_date_again_gives_the_same_bytes(scored: Path) -> None:
+    before = published(scored, "predictions")
+    shutil.rmtree(scored / "predictions")
+    done(*SCORE, root=scored)
+    assert published(scored, "predictions") == before
 
 
 def test_chunks_and_threads_make_no_difference_to_a_score(lake: Path) -> None:
@@ -116,15 +111,14 @@ def test_all_engines_give_the_same_bytes_and_the_manifest_names_the_one(
     assert len(set(found.values())) == 1
 
 
-def test_lightgbm_scores_what_the_engine_cannot_walk_and_says_so(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done(*SCORE, root=lake)
-    before = published(lake, "predictions")[FILE]
-    shutil.rmtree(lake / "predictions")
+def test_lightgbm_scores_what_the_engine_cannot_walk_and_says_so(scored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = published(scored, "predictions")[FILE]
+    shutil.rmtree(scored / "predictions")
     monkeypatch.setattr("churn.scoring.forest.MAX_LEAVES", 3)
-    ran = done(*SCORE, root=lake)
+    ran = done(*SCORE, root=scored)
     assert "more than 3" in ran.err
-    assert facts(lake)["engine"].startswith("lightgbm: a tree has ")
-    assert published(lake, "predictions")[FILE] == before
+    assert facts(scored)["engine"].startswith("lightgbm: a tree has ")
+    assert published(scored, "predictions")[FILE] == before
 
 
 def facts(root: Path) -> dict[str, Any]:
@@ -159,14 +153,13 @@ def test_a_changed_features_file_is_not_scored(lake: Path) -> None:
     assert not (lake / "predictions").exists()
 
 
-def test_the_champions_local_copy_is_mended_from_the_registry(lake: Path) -> None:
-    done(*SCORE, root=lake)
-    before = published(lake, "predictions")
-    (lake / "champion/subscription/model.txt").write_text("damaged")
-    shutil.rmtree(lake / "predictions")
-    done(*SCORE, root=lake)
-    assert published(lake, "predictions") == before
-    assert Lake(lake).open(Partition(kind="champion", dataset="subscription"), made_by="").facts["model_version"] == 1
+def test_the_champions_local_copy_is_mended_from_the_registry(scored: Path) -> None:
+    before = published(scored, "predictions")
+    (scored / "champion/subscription/model.txt").write_text("damaged")
+    shutil.rmtree(scored / "predictions")
+    done(*SCORE, root=scored)
+    assert published(scored, "predictions") == before
+    assert Lake(scored).open(Partition(kind="champion", dataset="subscription"), made_by="").facts["model_version"] == 1
 
 
 def test_nulls_that_the_model_reads_as_zero_are_counted_and_told(lake: Path) -> None:
@@ -186,11 +179,10 @@ def test_nulls_that_the_model_reads_as_zero_are_counted_and_told(lake: Path) -> 
     assert manifest.facts["nulls_read_as_zero"] == {"tenure_days": 7}
 
 
-def test_the_manifest_names_the_model_and_the_features_it_was_made_from(lake: Path) -> None:
-    done(*SCORE, root=lake)
-    night = date.fromisoformat(NIGHT)
-    manifest = Lake(lake).manifest(Partition(kind="predictions", dataset="subscription", day=night))
-    features = Lake(lake).manifest(Partition(kind="features", dataset="subscription", day=night))
+def test_the_manifest_names_the_model_and_the_features_it_was_made_from(night: Path) -> None:
+    day = date.fromisoformat(NIGHT)
+    manifest = Lake(night).manifest(Partition(kind="predictions", dataset="subscription", day=day))
+    features = Lake(night).manifest(Partition(kind="features", dataset="subscription", day=day))
     assert manifest is not None
     assert features is not None
     assert manifest.inputs["model_version"] == "1"

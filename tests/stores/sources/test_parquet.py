@@ -597,6 +597,7 @@ def test_row_groups_of_other_days_are_not_read(visits: Visits, kind: pa.DataType
         visits.rows()
 
 
+COUNT = 8_000_000
 BIG = """
 import re, sys
 from datetime import date
@@ -614,20 +615,25 @@ print(rows, int(peak[1]) // 1024)
 """
 
 
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of `COUNT` rows in a folder of its day, which a column names, too."""
+    path = tmp_path_factory.mktemp("big") / "date=2026-01-01" / "big.parquet"
+    path.parent.mkdir()
+    columns = [((pl.int_range(COUNT, eager=True) * (7919 + 2 * n)) % 1_000_003).alias(f"c{n}") for n in range(6)]
+    day = pl.Series("day", [FIRST]).new_from_index(0, COUNT)
+    pl.DataFrame([*columns, day]).write_parquet(path, row_group_size=200_000)
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("by_folder", [True, False])
-def test_memory_is_set_by_the_chunk_and_not_by_the_file(tmp_path: Path, by_folder: bool) -> None:
-    count = 8_000_000
-    path = tmp_path / "date=2026-01-01" / "big.parquet"
-    path.parent.mkdir()
-    columns = [((pl.int_range(count, eager=True) * (7919 + 2 * n)) % 1_000_003).alias(f"c{n}") for n in range(6)]
-    day = pl.Series("day", [FIRST]).new_from_index(0, count)
-    pl.DataFrame([*columns, day]).write_parquet(path, row_group_size=200_000)
-    pattern = f"{tmp_path}/date=*/big.parquet" if by_folder else str(path)
+def test_memory_is_set_by_the_chunk_and_not_by_the_file(big: Path, tmp_path: Path, by_folder: bool) -> None:
+    pattern = str(big.parents[1] / "date=*" / big.name) if by_folder else str(big)
     command = [sys.executable, "-c", BIG, str(tmp_path), pattern, "date" if by_folder else "day"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     read, megabytes = map(int, done.stdout.split())
-    assert read == count
+    assert read == COUNT
     assert (
         megabytes < 500
     )  # at 370 for 4 million rows, too; the rows alone are 366, and twice that while they are sorted
