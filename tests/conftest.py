@@ -33,6 +33,15 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return copied(shared, factory.mktemp(name) / "lake")
 
 
+@pytest.fixture(autouse=True)
+def _same_umask() -> Iterator[None]:
+    """Takes back what a command sets for its process, so that the next test makes files that others can read."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+
+
 @pytest.fixture(scope="session")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root that holds raw days alone; not to be written to."""

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from benchmarks.model_quality import settings_of
 from churn.champion import champion_tonight

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from churn.__main__ import main
 from churn.drift.cbpe import Levels, expected
 from churn.ripe_night import join
 from tests.command import FAST, churn, copied, done, published
@@ -130,4 +129,4 @@ def test_customers_whom_one_side_alone_knows_are_counted_and_told(caplog: pytest
 
 @pytest.mark.parametrize("setting", ["auc_drop=0", "auc_drop=0.5", "slope_gap=-1"])
 def test_limits_that_make_no_sense_are_refused(setting: str, tmp_path: Path) -> None:
-    assert main(["stage=outcomes", "date=auto", f"stage.limits.{setting}", f"root={tmp_path}"]) == 2
+    assert churn("stage=outcomes", "date=auto", f"stage.limits.{setting}", root=tmp_path).code == 2
