@@ -1,8 +1,9 @@
 """What is done about a verdict that calls for another model, and why is it not done at once?
 
 A training or a refit runs here, or a command of the user's, held back by a cool-down and a budget. Both are read off
-the decisions and reigns that the registry keeps: there is no second book. Nothing that fails here loses the verdict:
-it is told as a value.
+the decisions and reigns that the registry keeps: there is no second book. What is begun is on record before it begins,
+so that it counts however it ends, and what cannot be recorded is not begun. The verdict is published before, and
+nothing that fails here loses it: it is told as a value.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from churn.champion import Champion
@@ -28,7 +30,7 @@ from churn.stores.program import run_program
 
 log = logging.getLogger(__name__)
 
-State: TypeAlias = Literal["nothing", "waits", "done", "failed"]
+State: TypeAlias = Literal["nothing", "waits", "begun", "done", "failed"]
 _MONTH = timedelta(days=30)
 _ANOTHER_MODEL = (Action.RETRAIN, Action.RECALIBRATE)
 _NOT_WORTH_A_RECORD = (Action.NONE, Action.INSUFFICIENT)
@@ -66,6 +68,8 @@ class Verbs:
 class Taken:
     """What was done: nothing, as nobody asked for more; it waits for the cool-down or the budget; done; or it failed.
 
+    On record it is `begun` first.
+
     `words` say what, or why not. `version` is the one that was made, `promoted` whether it reigns now. `exit_code` is
     the user's command's, or that of the stage that failed; None where there is none.
     """
@@ -78,7 +82,7 @@ class Taken:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What stands in the night's manifest, in values that JSON knows."""
+        """What stands on record, in values that JSON knows."""
         return asdict(self)
 
 
@@ -93,61 +97,74 @@ def act(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
     if plan.action.kind == "none":
         return Taken(state="nothing", words="nothing: stage.action.kind=none only reports")
     try:
-        taken = _held_back(doors, judged, plan.action) or _carry_out(doors, judged, plan=plan, verbs=verbs)
+        with doors.lake.lock(doors.partition("actions")):
+            taken = _held_back(doors, judged, plan.action) or _on_record(doors, judged, plan=plan, verbs=verbs)
     except ChurnError as error:
-        words = f"{called_for} failed: {error.where}: {error.found}; do: {error.action}"
-        taken = Taken(state="failed", words=words, exit_code=int(error.exit_code))
+        taken = _failed(called_for, error)
     log.log(logging.ERROR if taken.state == "failed" else logging.INFO, "drift of %s: %s", day, taken.words)
     return taken
 
 
-def record(
-    doors: Doors, judged: Judged, taken: Taken, *, figures: Mapping[str, float], pages: Mapping[str, str]
-) -> Recorded | None:
-    """Returns the decision about a night as MLflow keeps it; None where nothing was called for, or it does not answer.
+def record(doors: Doors, judged: Judged, *, figures: Mapping[str, float], pages: Mapping[str, str]) -> None:
+    """Keeps the verdict about a night in MLflow, where it calls for something; one that does not answer is warned of.
 
-    `figures` are numbers by name, `pages` HTML by file name. What was done counts from here on for the cool-down and
-    the budget; what failed does not, and is tried again when the night is judged again.
+    `figures` are numbers by name, `pages` HTML by file name.
     """
+    if judged.triage.action in _NOT_WORTH_A_RECORD:
+        return
+    try:
+        doors.registry.record(_decision(judged, figures=figures, pages=pages))
+    except ChurnError as error:
+        log.warning("drift of %s is on no record in MLflow: %s: %s", judged.day, error.where, error.found)
+
+
+def _decision(
+    judged: Judged,
+    taken: Taken | None = None,
+    *,
+    figures: Mapping[str, float] = MappingProxyType({}),
+    pages: Mapping[str, str] = MappingProxyType({}),
+) -> Decision:
+    """Returns what is put on record: the verdict, or what was taken in hand about it."""
     triage, champion = judged.triage, judged.champion
-    if triage.action in _NOT_WORTH_A_RECORD:
-        return None
-    decision = Decision(
+    return Decision(
         kind="drift",
-        version=taken.version or champion.version,
+        version=(taken.version if taken else None) or champion.version,
         champion=champion.version,
         moves=False,
-        answer=_answer(triage.action, taken.state),
-        reason=f"{triage.reason}; {taken.words}",
+        answer=_answer(triage.action, taken.state) if taken else str(triage.action),
+        reason=f"{triage.reason}; {taken.words}" if taken else triage.reason,
         by=who(),
         since=judged.day.isoformat(),
         figures=figures,
-        evidence={"action": str(triage.action), "grounds": list(triage.grounds), "taken": taken.facts},
+        evidence={"grounds": list(triage.grounds), "taken": taken.facts if taken else None},
         pages=pages,
     )
-    try:
-        return doors.registry.record(decision)
-    except ChurnError as error:
-        log.warning("drift of %s is on no record in MLflow: %s: %s", judged.day, error.where, error.found)
-        return None
 
 
 def _answer(action: Action, state: State) -> str:
     return f"{action}, {state}"
 
 
+def _failed(action: Action, error: ChurnError) -> Taken:
+    words = f"{action} failed: {error.where}: {error.found}; do: {error.action}"
+    return Taken(state="failed", words=words, exit_code=int(error.exit_code))
+
+
 def _held_back(doors: Doors, judged: Judged, limits: DriftAction) -> Taken | None:
     """Returns why nothing is done yet; None where nothing stands in the way."""
     reigning, version, day = doors.registry.champion(), judged.champion.version, judged.day
+    done = _counted(doors)
+    if day in done:
+        return Taken(state="waits", words=f"nothing more: {done[day].answer} for this night at {done[day].decided}")
     if reigning is None or reigning.version != version:
         now = f"version {reigning.version} is champion by now" if reigning else "nobody is champion"
         return _waits(f"{now}, and the verdict is about version {version}")
-    done = _done(doors)
     within = [night for night in done if day - _MONTH < night <= day]
     if len(within) >= limits.monthly_budget:
         nights = f" ({', '.join(map(str, within))})" if within else ""
         return _waits(f"{len(within)} of {limits.monthly_budget} actions of 30 days are spent{nights}")
-    return _cooling(doors, done, day=day, days=limits.cooldown_days)
+    return _cooling(doors, tuple(done), day=day, days=limits.cooldown_days)
 
 
 def _cooling(doors: Doors, done: Sequence[date], *, day: date, days: int) -> Taken | None:
@@ -167,11 +184,27 @@ def _waits(why: str) -> Taken:
     return Taken(state="waits", words=f"nothing yet: {why}")
 
 
-def _done(doors: Doors) -> list[date]:
-    """Returns the nights on which something was done about drift, in order."""
-    answers = {_answer(action, "done") for action in _ANOTHER_MODEL}
-    found = [one for one in doors.registry.decisions() if one.kind == "drift" and one.answer in answers]
-    return sorted(date.fromisoformat(one.since) for one in found)
+def _counted(doors: Doors) -> dict[date, Recorded]:
+    """Returns what was begun about drift and did not fail, by its night, in the order of the nights."""
+    answers = {_answer(action, state): state for action in _ANOTHER_MODEL for state in ("begun", "done", "failed")}
+    latest = {one.since: one for one in doors.registry.decisions() if one.kind == "drift" and one.answer in answers}
+    counted = {night: one for night, one in latest.items() if answers[one.answer] != "failed"}
+    return {date.fromisoformat(night): counted[night] for night in sorted(counted)}
+
+
+def _on_record(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
+    """Carries it out between two records; where the second fails it stays begun, and counts."""
+    begun = Taken(state="begun", words=f"{plan.action.kind} has begun")
+    doors.registry.record(_decision(judged, begun))
+    try:
+        taken = _carry_out(doors, judged, plan=plan, verbs=verbs)
+    except ChurnError as error:
+        taken = _failed(judged.triage.action, error)
+    try:
+        doors.registry.record(_decision(judged, taken))
+    except ChurnError as error:
+        log.warning("what became of it is on no record, so it counts as begun: %s: %s", error.where, error.found)
+    return taken
 
 
 def _carry_out(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterator
 from datetime import date
 
-from churn.action import Taken
 from churn.apart import in_words
 from churn.doors import Doors
 from churn.drift.bins import segment_column
@@ -28,7 +27,7 @@ _WORST = 6
 log = logging.getLogger(__name__)
 
 
-def page_of(doors: Doors, watched: Watched, decided: Triage, *, taken: Taken) -> str:
+def page_of(doors: Doors, watched: Watched, decided: Triage) -> str:
     """Returns the report of a night as one HTML page; the same values give the same text."""
     bundle, verdict = watched.champion.bundle, watched.verdict
     stage = doors.settings.stage_as(DriftStage)
@@ -41,7 +40,6 @@ def page_of(doors: Doors, watched: Watched, decided: Triage, *, taken: Taken) ->
             title=f"Drift of {doors.dataset.name}, {watched.day}",
             verdict=f"{verdict.answer}: {verdict.reason}",
             action=str(decided.action),
-            taken=taken.words,
             grounds=decided.grounds,
             figures={
                 "rows": f"{watched.now.rows:,} tonight, {watched.then.rows:,} of the reference",
@@ -62,20 +60,24 @@ def page_of(doors: Doors, watched: Watched, decided: Triage, *, taken: Taken) ->
 
 
 def _outcomes(watched: Watched) -> Iterator[Outcomes]:
-    """Yields AUC (of a regression: RMSE) as it came true, beside what the scores alone let expect."""
+    """Yields AUC (of a regression: RMSE) as it came true, beside what the scores alone let expect, night by night.
+
+    Nights whose labels the version had learned say nothing about it.
+    """
     metric = "auc" if watched.champion.bundle.task == "binary" else "rmse"
-    ripe = {found.day: found for found in watched.outcomes}
-    tonight = watched.estimates[1]
-    points = [_came_true(found, metric) for found in ripe.values() if metric in found.figures]
+    fair = [found for found in watched.outcomes if not found.learned and metric in found.figures]
+    points = {found.day: _came_true(found, metric) for found in fair}
     for day, facts in watched.before.items():
-        if day not in ripe and facts and (then := facts.get("estimated_auc")):
-            points.append(_foretold(day, facts["model_version"], then["figure"]))
-    if tonight and watched.day not in ripe:
-        points.append(_foretold(watched.day, watched.champion.version, tonight.figure))
+        if day not in points and facts and (then := facts.get("estimated_auc")):
+            points[day] = _foretold(day, facts["model_version"], then["figure"])
+    if (tonight := watched.estimates[1]) and watched.day not in points:
+        points[watched.day] = _foretold(watched.day, watched.champion.version, tonight.figure)
     if points:
-        words = _reading(Foresight.of(watched.outcomes))
-        unit = "0.5 is chance, 1 ranks all" if metric == "auc" else "the label's own unit"
-        yield Outcomes(metric=metric.upper(), unit=unit, points=tuple(points), reading=words)
+        unit, reading = "0.5 is chance, 1 ranks all", _reading(Foresight.of(fair))
+        if metric == "rmse":
+            unit, reading = "the label's own unit", "Nothing tells the error of a number before its label is known."
+        ordered = tuple(points[day] for day in sorted(points))
+        yield Outcomes(metric=metric.upper(), unit=unit, points=ordered, reading=reading)
 
 
 def _came_true(found: RealisedNight, metric: str) -> Realised:

@@ -8,6 +8,7 @@ have them too, and other figures are made without bringing a raw day again. A ni
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import date
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.doors import Doors
+from churn.errors import DataError
 from churn.features.raw import RawTable
 from churn.stores.partition import Manifest
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from churn.drift.feeds import Fault
     from churn.drift.raw_figures import TableFigures
 
+log = logging.getLogger(__name__)
 _FILE = "figures.json"
 _JUDGED_DAYS = 28
 _READ_DAYS = 56
@@ -63,6 +66,16 @@ def name_faults(doors: Doors, day: date, folders: Mapping[str, Path]) -> tuple[F
     return recognise(days, judged=[day], excused=_excused(doors, held))
 
 
+def raw_contents(doors: Doors, day: date) -> dict[str, list[str]]:
+    """Returns the contents, good and quarantined, of the raw days that decide what `find_faults` finds."""
+    return {str(held): [*_inputs(doors, held, manifest).values()] for held, manifest in _held(doors, until=day).items()}
+
+
+def _inputs(doors: Doors, day: date, tables: Manifest) -> dict[str, str]:
+    bad = doors.lake.manifest(doors.partition("quarantine", day))
+    return {"tables": tables.content, "quarantine": bad.content if bad else "none", "code": doors.code(*_CODE)}
+
+
 def _held(doors: Doors, *, until: date) -> dict[date, Manifest]:
     days = [day for day in doors.lake.days("tables", doors.dataset.name) if day < until]
     found = {day: doors.lake.manifest(doors.partition("tables", day)) for day in days[-_READ_DAYS:]}
@@ -76,15 +89,33 @@ def _excused(doors: Doors, held: Mapping[date, Manifest]) -> set[date]:
 
 def _kept(doors: Doors, held: Mapping[date, Manifest]) -> dict[date, dict[str, TableFigures]]:
     """Returns the figures of raw days that the lake holds; those that are not there for these very rows are made."""
-    code = doors.code(*_CODE)
     found: dict[date, dict[str, TableFigures]] = {}
     for day, manifest in held.items():
-        bad = doors.lake.manifest(doors.partition("quarantine", day))
-        inputs = {"tables": manifest.content, "quarantine": bad.content if bad else "none", "code": code}
+        inputs = _inputs(doors, day, manifest)
         if not doors.lake.is_current(doors.partition("feeds", day), inputs):
             _publish(doors, day, inputs)
-        text = (doors.lake.path(doors.partition("feeds", day)) / _FILE).read_text()
-        found[day] = {name: _parsed(fields) for name, fields in json.loads(text).items()}
+        found[day] = _read(doors, day) or _remade(doors, day, inputs)
+    return found
+
+
+def _read(doors: Doors, day: date) -> dict[str, TableFigures] | None:
+    """Returns the figures that are kept; None where they are not what was published."""
+    partition = doors.partition("feeds", day)
+    try:
+        doors.lake.open(partition, made_by="")
+    except DataError as error:
+        log.warning("%s: %s; made again", error.where, error.found)
+        return None
+    text = (doors.lake.path(partition) / _FILE).read_text(encoding="utf-8")
+    return {name: _parsed(fields) for name, fields in json.loads(text).items()}
+
+
+def _remade(doors: Doors, day: date, inputs: Mapping[str, str]) -> dict[str, TableFigures]:
+    _publish(doors, day, inputs)
+    found = _read(doors, day)
+    if found is None:
+        found_words, action = "not what was written a moment ago", "check the disk"
+        raise DataError(where=str(doors.partition("feeds", day)), found=found_words, action=action)
     return found
 
 

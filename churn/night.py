@@ -67,7 +67,7 @@ def publish(
     if doors.lake.is_current(partition, inputs):
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
-    counts = _counts(doors, champion, features) if profiled else None
+    counts = _counts(doors, champion, features, content=manifest.content) if profiled else None
     with doors.lake.publish(partition, inputs=inputs) as staging:
         asked = _Asked(engine=engine, reasons=reasons, uncertain=uncertain, counts=counts)
         _write(doors, champion, day, staging=staging, asked=asked)
@@ -75,14 +75,15 @@ def publish(
         _tell_moves(doors, champion, partition, staging=staging)
     log.info("%s: %s rows by version %d", partition, f"{staging.rows[SCORES]:,}", champion.version)
     if counts:
-        keep(doors, champion, day, found=counts.profile)
+        keep(doors, champion, day, counted=counts)
     return True
 
 
-def _counts(doors: Doors, champion: Champion, features: Partition) -> NightTally:
+def _counts(doors: Doors, champion: Champion, features: Partition, *, content: str) -> NightTally:
     from churn.stores.parquet import row_count
 
-    return NightTally(doors, champion, rows=row_count(doors.lake.path(features) / "features.parquet"))
+    rows = row_count(doors.lake.path(features) / "features.parquet")
+    return NightTally(doors, champion, rows=rows, features=content)
 
 
 def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, staging: Staging) -> None:

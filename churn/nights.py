@@ -22,6 +22,10 @@ from churn.settings import AUTO, STALE, Settings
 
 FEATURE_CODE = ("features/feature.py", "features/table.py", "features/contract.py", "stages/features.py")
 SCORE_CODE = ("training", "scoring", "explained.py", "night.py")
+DRIFT_CODE = (
+    *("drift", "watch.py", "feeds.py", "apart.py", "drift_page.py", "profiles.py", "realised.py"),
+    *("training/model_text.py", "reports/drift.py", "reports/heatmap.py", "reports/pairs.py"),
+)
 KINDS = ("features", "predictions", "drift")
 log = logging.getLogger(__name__)
 
@@ -128,7 +132,7 @@ def changes(doors: Doors, day: date, raw: RawDays, *, kind: str) -> tuple[str, .
             now[TEMPLATES] = keep_templates(doors, doors.settings.dataset.reasons)
         found += tuple(f"scores: {text}" for text in differences(scores.inputs, scores.inputs | now))
     if features and scores and drift and kind == "drift":
-        now = {"features": features.content, "predictions": scores.content, "code": doors.code("drift")}
+        now = {"features": features.content, "predictions": scores.content, "code": doors.code(*DRIFT_CODE)}
         found += tuple(f"drift: {text}" for text in differences(drift.inputs, drift.inputs | now))
     return found
 

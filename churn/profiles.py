@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from churn.champion import Champion
 from churn.doors import Doors
-from churn.errors import DataError, LockedError
+from churn.errors import ChurnError, DataError
 from churn.stores.partition import Manifest, Partition
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ log = logging.getLogger(__name__)
 class NightTally:
     """A night's chunks, counted while they are scored, over the bins of the model that scores; any thread may add one.
 
-    `rows` (about how many there will be) decides whether the compiled kernel is worth loading.
+    `rows` (about how many there will be) decides whether the compiled kernel is worth loading; `features` is the
+    content of the partition that the chunks are of.
     """
 
-    def __init__(self, doors: Doors, champion: Champion, *, rows: int) -> None:
+    def __init__(self, doors: Doors, champion: Champion, *, rows: int, features: str) -> None:
         from churn.drift.profile import from_parquet
         from churn.drift.tally import KERNEL_ROWS, ProfileTally
 
         bins, _ = from_parquet(champion.bundle.reference)
         folder = doors.settings.root / ".cache" / "numba" if rows > KERNEL_ROWS else None
+        self.features = features
         self._score, self._tally = champion.bundle.score_name, ProfileTally(bins, folder=folder)
         if self._tally.is_new:
             log.info("the counting was compiled for this machine, which takes seconds once; later runs read its code")
@@ -109,26 +111,21 @@ def past_profile_of(doors: Doors, champion: Champion, day: date) -> Profile:
     return found or profile_of(doors, champion, day)
 
 
-def keep(doors: Doors, champion: Champion, day: date, *, found: Profile) -> None:
-    """Publishes what a `NightTally` counted, once the predictions that it counted are published.
+def keep(doors: Doors, champion: Champion, day: date, *, counted: NightTally) -> None:
+    """Publishes what was counted of a night, once the predictions are published.
 
-    Leaves it to `profile_of` where another run is at it, or has published other predictions meanwhile.
-
-    Raises:
-        DataError: the night is not there.
-        TryAgainError: the disk or the file system refused.
+    What cannot be kept (another run is at it, has other features or scores, the disk is full) is warned of, and made
+    when drift asks for it: the scores are published.
     """
-    sources = opened(doors, day)
-    scores = sources[doors.partition("predictions", day)]
-    if scores.inputs["bundle"] != champion.bundle.fingerprint:
-        log.warning("%s: scored by another run meanwhile; its profile is made when drift asks for it", day)
-        return
-    if doors.lake.is_current(doors.partition(KIND, day), _inputs(doors, champion, sources)):
-        return
     try:
-        _publish(doors, champion, day, sources=sources, found=found)
-    except LockedError as error:
-        log.warning("%s: %s; the profile is left to it", error.where, error.found)
+        sources = opened(doors, day)
+        features, scores = (sources[doors.partition(kind, day)] for kind in _STAGES)
+        if (features.content, scores.inputs["bundle"]) != (counted.features, champion.bundle.fingerprint):
+            log.warning("%s: made again by another run meanwhile; its profile is made when drift asks for it", day)
+        elif not doors.lake.is_current(doors.partition(KIND, day), _inputs(doors, champion, sources)):
+            _publish(doors, champion, day, sources=sources, found=counted.profile)
+    except ChurnError as error:
+        log.warning("%s: %s; its profile is made when drift asks for it", error.where, error.found)
 
 
 def _inputs(doors: Doors, champion: Champion, sources: Mapping[Partition, Manifest]) -> dict[str, str]:
@@ -156,7 +153,7 @@ def _publish(
     inputs = _inputs(doors, champion, sources)
     with doors.lake.publish(doors.partition(KIND, day), inputs=inputs) as staging:
         if found is None:
-            found = _counted(doors, champion, day)
+            found = _counted(doors, champion, day, sources=sources)
         for source, manifest in sources.items():
             doors.lake.require_unchanged(source, manifest)
         (staging.path / FILE).write_bytes(to_parquet(found.bins, found))
@@ -165,14 +162,15 @@ def _publish(
     return found
 
 
-def _counted(doors: Doors, champion: Champion, day: date) -> Profile:
+def _counted(doors: Doors, champion: Champion, day: date, *, sources: Mapping[Partition, Manifest]) -> Profile:
     from churn.stores.overlap import across
     from churn.stores.parquet import row_count
 
     for kind, stage in _STAGES.items():
         doors.lake.open(doors.partition(kind, day), made_by=doors.command(stage, day))
     rows = row_count(doors.lake.path(doors.partition("features", day)) / "features.parquet")
-    tally = NightTally(doors, champion, rows=rows)
+    content = sources[doors.partition("features", day)].content
+    tally = NightTally(doors, champion, rows=rows, features=content)
     chunks = _scored_chunks(doors, champion, day)
     for _ in across(lambda pair: tally.add(*pair), chunks, threads=doors.settings.resources.threads):
         pass

@@ -7,13 +7,15 @@ which holds however alike the nights are.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 from churn.doors import Doors
+from churn.errors import DataError
 from churn.promotion.hindsight import Hindsight
 from churn.promotion.metrics import Z95
 from churn.stores.parquet import read_table
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 KIND, FILE = "outcomes", "outcomes.parquet"
+_NEWEST = 60
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,14 +137,21 @@ class Pooled:
         )
 
 
-def realised(doors: Doors, upto: date) -> tuple[Realised, ...]:
-    """Returns what became of every night up to `upto`, that one included, whose outcomes are published; in order.
+def known_nights(doors: Doors, known_at: date) -> tuple[date, ...]:
+    """Returns the newest 60 nights whose outcomes are published and were ripe at a date, in order."""
+    ripe = known_at - timedelta(days=doors.dataset.horizon_days)
+    return tuple(day for day in doors.lake.days(KIND, doors.settings.dataset.name) if day <= ripe)[-_NEWEST:]
 
-    Raises:
-        DataError: a published file is gone, or has other bytes.
-    """
-    days = [day for day in doors.lake.days(KIND, doors.settings.dataset.name) if day <= upto]
-    return tuple(realised_on(doors, day) for day in days)
+
+def realised(doors: Doors, known_at: date) -> tuple[Realised, ...]:
+    """Returns what became of `known_nights`, in order; one whose file is damaged is warned of and left out."""
+    found = []
+    for day in known_nights(doors, known_at):
+        try:
+            found.append(realised_on(doors, day))
+        except DataError as error:
+            log.warning("%s: %s; mend it with: %s", error.where, error.found, doors.command(KIND, day))
+    return tuple(found)
 
 
 def realised_on(doors: Doors, day: date) -> Realised:

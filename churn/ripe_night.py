@@ -17,7 +17,15 @@ from churn.drift.cbpe import Estimated, Levels, expected
 from churn.errors import DataError
 from churn.labelled import window_inputs
 from churn.night import SCORES
-from churn.promotion.hindsight import Hindsight, judge_binary, judge_regression, measure_binary, measure_regression
+from churn.promotion.hindsight import (
+    AtTraining,
+    Hindsight,
+    judge_binary,
+    judge_regression,
+    measure_binary,
+    measure_regression,
+)
+from churn.promotion.metrics import Z95
 from churn.raw_days import RawDays, require_unchanged, require_whole
 from churn.realised import FILE, KIND, Figure, Realised, to_facts, to_table
 from churn.settings.stages import OutcomesStage
@@ -137,7 +145,7 @@ def join(scores: pl.DataFrame, labels: pl.DataFrame, *, key: str, where: str) ->
 
 def _realised(doors: Doors, champion: Champion, joined: Joined, *, day: date) -> Realised:
     learned = learned_dates(champion, Part(dates=(day,)), horizon_days=doors.dataset.horizon_days)
-    at_training = champion.bundle.metrics["auc_test" if champion.bundle.task == "binary" else "rmse_test"]
+    at_training = _at_training(champion)
     measured, estimated, judged = _judged(doors, champion, joined, at_training=at_training)
     verdict, reason = judged.verdict, judged.reason
     if learned:
@@ -150,15 +158,21 @@ def _realised(doors: Doors, champion: Champion, joined: Joined, *, day: date) ->
         n=joined.rows.height,
         unlabelled=joined.unlabelled,
         unscored=joined.unscored,
-        at_training=at_training,
+        at_training=at_training.figure,
         learned=bool(learned),
         absent=measured.absent,
         figures={name: _figure(found, estimated.get(name)) for name, found in measured.found.items()},
     )
 
 
+def _at_training(champion: Champion) -> AtTraining:
+    name, metrics = "auc_test" if champion.bundle.task == "binary" else "rmse_test", champion.bundle.metrics
+    width = metrics[f"{name}_high"] - metrics[f"{name}_low"]
+    return AtTraining(figure=metrics[name], se=width / 2 / Z95)
+
+
 def _judged(
-    doors: Doors, champion: Champion, joined: Joined, *, at_training: float
+    doors: Doors, champion: Champion, joined: Joined, *, at_training: AtTraining
 ) -> tuple[Measured, dict[str, Estimated], Judged]:
     stage = doors.settings.stage_as(OutcomesStage)
     labels, scores = (joined.rows[name].to_numpy() for name in ("label", "score"))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from churn.apart import told_apart
 from churn.champion import Champion
 from churn.doors import Doors
-from churn.drift.nights import nights_in_a_row
-from churn.drift.triage import Moved, Signs
+from churn.drift.nights import MOST_NIGHTS, nights_in_a_row
+from churn.drift.triage import Drifting, Moved, Signs
 from churn.findings import Answer
 from churn.profiles import profile_of
 from churn.promotion.metrics import Z95
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from churn.drift.profile import Profile
     from churn.drift.verdict import DriftVerdict
 
-SHOWN_NIGHTS = 30
+_TOLD: dict[Answer, Drifting] = {Answer.FAIL: "once", Answer.INSUFFICIENT: "insufficient"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +60,9 @@ class Watched:
 
     def signs(self, stage: DriftStage) -> Signs:
         """Returns what the decision looks at."""
-        told = "insufficient" if self.verdict.answer is Answer.INSUFFICIENT else "no"
         return Signs(
             faults=tuple(str(fault) for fault in self.faults),
-            drifting="yes" if stage.alarm.alarms(self.answers) else told,  # type: ignore[arg-type]
+            drifting="yes" if stage.alarm.alarms(self.answers) else _TOLD.get(self.verdict.answer, "no"),
             moved=tuple(self._moved()),
             estimated=self._estimated(stage.estimate_drop),
             realised=self._realised(),
@@ -167,6 +166,6 @@ def judged(doors: Doors, champion: Champion, now: Profile) -> DriftVerdict:
 
 def nights_before(doors: Doors, day: date) -> dict[date, Mapping[str, Any] | None]:
     """Returns what the nights before one were found to be, by their manifests, oldest first; None: not there."""
-    days = [day - timedelta(days=count) for count in range(SHOWN_NIGHTS - 1, 0, -1)]
+    days = [day - timedelta(days=count) for count in range(MOST_NIGHTS - 1, 0, -1)]
     held = {night: doors.lake.manifest(doors.partition("drift", night)) for night in days}
     return {night: manifest.facts if manifest else None for night, manifest in held.items()}

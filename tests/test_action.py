@@ -62,12 +62,14 @@ def judged(doors: Doors, action: Action, *, day: date = NIGHT, champion: Champio
     return Judged(day=day, champion=reigning, triage=Triage(action=action, grounds=("prices were cut", "it lasts")))
 
 
-def recorded(doors: Doors, one: Judged, taken: Taken) -> dict[str, Any]:
-    found = record(doors, one, taken, figures={"drifted_share": 0.4}, pages={"drift.html": "<p>seen</p>"})
-    assert found
+def last_evidence(doors: Doors) -> dict[str, Any]:
+    found = doors.registry.decisions()[-1]
     evidence: dict[str, Any] = json.loads(Path(doors.registry.page_of(found.run, "decision.json")).read_text())
-    assert Path(doors.registry.page_of(found.run, "drift.html")).read_text() == "<p>seen</p>"
     return evidence
+
+
+def answers(doors: Doors) -> list[str]:
+    return [one.answer for one in doors.registry.decisions() if one.kind == "drift"]
 
 
 def test_nothing_is_done_where_no_other_model_is_called_for(business: Path) -> None:
@@ -96,17 +98,18 @@ def test_a_champion_that_is_new_or_another_is_not_replaced_yet(business: Path) -
     assert "0 of 0 actions of 30 days" in act(doors, judged(doors, Action.RETRAIN), plan=none, verbs=NEVER).words
 
 
-def test_a_training_that_fails_is_told_and_loses_nothing(business: Path) -> None:
+def test_a_training_that_fails_is_told_and_loses_nothing(lake: Path) -> None:
     def fails(_: Settings) -> Outcome:
         raise DataError(where="train", found="no rows", action="load some")
 
-    doors, whole = plan(business)
+    doors, whole = plan(lake)
     taken = act(doors, judged(doors, Action.RETRAIN), plan=whole, verbs=replace(NEVER, train=fails))
+    assert answers(doors) == ["retrain, begun", "retrain, failed"]
     assert taken == Taken(state="failed", words="retrain failed: train: no rows; do: load some", exit_code=3)
 
 
 def test_a_registry_that_does_not_answer_is_told_and_loses_nothing(
-    business: Path, monkeypatch: pytest.MonkeyPatch
+    business: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     doors, whole = plan(business)
     one = judged(doors, Action.RETRAIN)
@@ -118,7 +121,56 @@ def test_a_registry_that_does_not_answer_is_told_and_loses_nothing(
     monkeypatch.setattr(Registry, "record", silent)
     taken = act(doors, one, plan=whole, verbs=NEVER)
     assert (taken.state, taken.exit_code) == ("failed", 75)
-    assert record(doors, one, taken, figures={}, pages={}) is None
+    record(doors, one, figures={}, pages={})
+    assert "drift of 2025-08-20 is on no record in MLflow: registry: no answer" in caplog.text
+
+
+def test_what_cannot_be_put_on_record_is_not_begun(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    doors, whole = plan(business)
+
+    def silent(*_: object) -> None:
+        raise TryAgainError(where="registry", found="no answer", action="try again")
+
+    monkeypatch.setattr(Registry, "record", silent)
+    taken = act(doors, judged(doors, Action.RETRAIN), plan=whole, verbs=NEVER)
+    assert (taken.state, taken.exit_code) == ("failed", 75)
+
+
+def test_what_was_killed_has_begun_and_counts(lake: Path) -> None:
+    def killed(_: Settings) -> Outcome:
+        raise KeyboardInterrupt
+
+    doors, whole = plan(lake)
+    one = judged(doors, Action.RETRAIN)
+    with pytest.raises(KeyboardInterrupt):
+        act(doors, one, plan=whole, verbs=replace(NEVER, train=killed))
+    assert answers(doors) == ["retrain, begun"]
+    again = act(doors, one, plan=whole, verbs=NEVER)
+    assert again.words.startswith("nothing more: retrain, begun for this night at 20")
+    later = act(doors, judged(doors, Action.RETRAIN, day=date(2025, 8, 21)), plan=whole, verbs=NEVER)
+    assert later.words == "nothing yet: the last action was on 2025-08-20, and 7 days have to pass (1 have)"
+
+
+def test_one_run_acts_at_a_time(business: Path) -> None:
+    doors, whole = plan(business)
+    with doors.lake.lock(doors.partition("actions")):
+        taken = act(doors, judged(doors, Action.RETRAIN), plan=whole, verbs=NEVER)
+    assert (taken.state, taken.exit_code) == ("failed", 6)
+    assert "another run is at work on it" in taken.words
+
+
+def test_a_verdict_is_on_record_with_its_page_and_starts_no_cool_down(lake: Path) -> None:
+    doors, _ = plan(lake)
+    pages = {"drift.html": "<p>seen</p>"}
+    record(doors, judged(doors, Action.NONE), figures={}, pages=pages)
+    assert answers(doors) == []
+    record(doors, judged(doors, Action.RETRAIN), figures={"drifted_share": 0.4}, pages=pages)
+    assert answers(doors) == ["retrain"]
+    evidence = last_evidence(doors)
+    assert (evidence["version"], evidence["champion"], evidence["since"]) == (1, 1, "2025-08-20")
+    assert (evidence["grounds"], evidence["taken"]) == (["prices were cut", "it lasts"], None)
+    run = doors.registry.decisions()[-1].run
+    assert Path(doors.registry.page_of(run, "drift.html")).read_text() == "<p>seen</p>"
 
 
 def test_a_night_is_retrained_once_and_counts_from_then_on(lake: Path) -> None:
@@ -129,7 +181,8 @@ def test_a_night_is_retrained_once_and_counts_from_then_on(lake: Path) -> None:
     assert "registered version 2" in taken.words
     assert "the champion stays" in taken.words
     assert doors.registry.versions() == (1, 2)
-    evidence = recorded(doors, one, taken)
+    evidence = last_evidence(doors)
+    assert answers(doors) == ["retrain, begun", "retrain, done"]
     assert (evidence["answer"], evidence["version"], evidence["champion"]) == ("retrain, done", 2, 1)
     assert evidence["grounds"] == ["prices were cut", "it lasts"]
     assert evidence["taken"] == taken.facts
@@ -137,14 +190,14 @@ def test_a_night_is_retrained_once_and_counts_from_then_on(lake: Path) -> None:
     assert "drift: retrain, done" in last
     assert "prices were cut; it lasts; " in last
     again = act(doors, one, plan=whole, verbs=NEVER)
-    assert again.words == "nothing yet: the last action was on 2025-08-20, and 7 days have to pass (0 have)"
+    assert again.words.startswith("nothing more: retrain, done for this night at 20")
     spent = replace(whole, action=replace(ACTION, cooldown_days=0, monthly_budget=1))
     words = {
         day: act(doors, judged(doors, Action.RETRAIN, day=day), plan=spent, verbs=replace(NEVER, train=stopped)).words
-        for day in (NIGHT, date(2025, 9, 18), date(2025, 9, 19))
+        for day in (date(2025, 8, 21), date(2025, 9, 18), date(2025, 9, 19))
     }
     assert [f"{day}: {'spent' in text}" for day, text in words.items()] == [
-        "2025-08-20: True",
+        "2025-08-21: True",
         "2025-09-18: True",
         "2025-09-19: False",
     ]
@@ -174,11 +227,10 @@ def test_a_command_gets_the_verdict_and_its_failure_does_not_count(lake: Path, t
         "CHURN_MODEL_VERSION": "1",
         "CHURN_ROOT": str(lake),
     }
-    assert recorded(doors, one, failed)["answer"] == "recalibrate, failed"
+    assert last_evidence(doors)["answer"] == "recalibrate, failed"
     works = replace(whole, action=replace(action, command=(sys.executable, "-c", "")))
     taken = act(doors, one, plan=works, verbs=NEVER)
     assert (taken.state, taken.exit_code) == ("done", 0)
-    recorded(doors, one, taken)
     assert act(doors, one, plan=works, verbs=NEVER).state == "waits"
 
 

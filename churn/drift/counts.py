@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,17 @@ class ColumnCounts:
             maximum=max(_known(self.maximum, other.maximum), default=None),
             total=None if self.total is None or other.total is None else self.total + other.total,
         )
+
+    def averaged(self, nights: int) -> ColumnCounts:
+        """Returns the mean of so many added nights in whole rows, which are as many in every column of a profile.
+
+        >>> whole = ColumnCounts(cells=(1, 8, 5), minimum=0.0, maximum=9.0, total=Fraction(28))
+        >>> whole.averaged(7).cells, whole.averaged(7).total
+        ((0, 1, 1), Fraction(4, 1))
+        """
+        upto = [0, *(held // nights for held in accumulate(self.cells))]
+        cells = tuple(upper - lower for lower, upper in pairwise(upto))
+        return replace(self, cells=cells, total=None if self.total is None else self.total / nights)
 
 
 def exact_sum(values: npt.NDArray[np.float64]) -> Fraction:

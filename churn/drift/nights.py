@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from churn.errors import SettingsError
 from churn.findings import Answer
 
+MOST_NIGHTS = 30
+"""So many nights are looked back on, the last one included."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NightRule:
-    """An alarm needs `k` failed nights of the last `n`, the last one included.
+    """An alarm needs `k` failed nights of the last `n`, the last one included; n is 30 at most.
 
     Raises:
-        SettingsError: k is not from 1 to n.
+        SettingsError: k is not from 1 to n, or n is over 30.
     """
 
     k: int
     n: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.k <= self.n:
-            action = "choose k from 1 (every failed night alarms) to n"
+        if not 1 <= self.k <= self.n <= MOST_NIGHTS:
+            action = f"choose k from 1 (every failed night alarms) to n, and n up to {MOST_NIGHTS}"
             raise SettingsError(where="stage.alarm", found=f"k={self.k}, n={self.n}", action=action)
 
     def alarms(self, answers: Sequence[Answer | None]) -> bool:

@@ -61,6 +61,10 @@ class Profile:
         merged = tuple(mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True))
         return Profile(bins=self.bins, counts=merged)
 
+    def averaged(self, nights: int) -> Profile:
+        """Returns the mean of so many added nights, in whole rows."""
+        return Profile(bins=self.bins, counts=tuple(column.averaged(nights) for column in self.counts))
+
     def refuse_other_bins(self, other: Profile) -> None:
         """Checks that two profiles can be laid side by side.
 

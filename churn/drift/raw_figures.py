@@ -79,7 +79,7 @@ class TableFigures:
 def figures(chunks: Iterable[pl.DataFrame], table: RawTable, *, day: date) -> TableFigures:
     """Returns the figures of a raw day, its rows in chunks of any size.
 
-    A chunk holds `table.schema`'s columns, in its types or as text.
+    A chunk holds `table.schema`'s columns, in its types or as text; those that it lacks count as null.
 
     >>> from churn.features.raw import Column
     >>> table = RawTable(name="t", day="date", columns=(Column(name="cents", dtype="integer"),))
@@ -129,11 +129,18 @@ def _counts(values: pl.Series) -> dict[int, int]:
 
 
 def _typed(chunk: pl.DataFrame, table: RawTable) -> pl.DataFrame:
-    """Returns the declared columns in their types; quarantined rows come as text, and what cannot be read is null."""
+    """Returns the declared columns in their types; quarantined rows come as text, and what cannot be read is null.
+
+    So is a column that was declared only after the day was brought.
+    """
     texts = {name for name, dtype in chunk.schema.items() if isinstance(dtype, pl.String)}
     kinds = {column.name: column.dtype for column in table.columns}
     return chunk.select(
-        _read(pl.col(name), kinds[name]) if name in texts else pl.col(name).cast(dtype, strict=False)
+        pl.lit(None, dtype).alias(name)
+        if name not in chunk.columns
+        else _read(pl.col(name), kinds[name])
+        if name in texts
+        else pl.col(name).cast(dtype, strict=False)
         for name, dtype in table.schema.items()
     )
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from churn.drift.nights import MOST_NIGHTS
 from churn.errors import SettingsError
 
-Drifting: TypeAlias = Literal["yes", "no", "insufficient"]
+Drifting: TypeAlias = Literal["yes", "once", "no", "insufficient"]
 Estimated: TypeAlias = Literal["holds", "fell", "insufficient", "none"]
 Realised: TypeAlias = Literal["holds", "calibration_off", "loss", "insufficient", "none"]
 
@@ -42,9 +43,10 @@ class Signs:
     """All that the decision looks at.
 
     `faults` are the broken feeds in words, one each. `drifting`: did inputs or scores alarm on k of the last n nights,
-    the last one included? `moved` are the columns that did. `estimated`: is the label-free estimate of the night within
-    its limits (none: there is no estimate for such a model)? `realised`: what the newest ripe labels say (none: no
-    label is ripe yet); `loss` is one of ranking, `calibration_off` of the probabilities alone.
+    the last one included (once: this night failed, and not enough of the others)? `moved` are the columns that did.
+    `estimated`: is the label-free estimate of the night within its limits (none: there is no estimate for such a
+    model)? `realised`: what the newest ripe labels say (none: no label is ripe yet); `loss` is one of ranking,
+    `calibration_off` of the probabilities alone.
     """
 
     faults: tuple[str, ...]
@@ -59,16 +61,16 @@ class TriageLimits:
     """When drift matters by itself: columns that hold `weight` of the model (0 to 1) moved for `nights` in a row.
 
     Raises:
-        SettingsError: a weight that is no share, or no night.
+        SettingsError: a weight that is no share, no night, or more nights than are looked back on.
     """
 
     weight: float
     nights: int
 
     def __post_init__(self) -> None:
-        if not (0 < self.weight <= 1 and self.nights >= 1):
+        if not (0 < self.weight <= 1 and 1 <= self.nights <= MOST_NIGHTS):
             found = f"weight={self.weight}, nights={self.nights}"
-            action = "choose a weight over 0 and up to 1 (0.3 is 30 % of the model), and one night or more"
+            action = f"choose a weight over 0 and up to 1 (0.3 is 30 % of the model), and 1 to {MOST_NIGHTS} nights"
             raise SettingsError(where="stage.triage", found=found, action=action)
 
 
@@ -128,6 +130,8 @@ def _mild(signs: Signs) -> tuple[Action, str]:
         return Action.INSUFFICIENT, untold
     if signs.drifting == "yes":
         return Action.WATCH, "the inputs moved, and nothing says that the model lost by it"
+    if signs.drifting == "once":
+        return Action.WATCH, "the night failed, and not enough of the last ones for an alarm"
     if signs.estimated == "fell":
         return Action.WATCH, "the estimate fell, though no input alarmed"
     return Action.NONE, "nothing calls for an action"
@@ -163,7 +167,8 @@ def _lasting(signs: Signs, limits: TriageLimits) -> str | None:
 
 _DRIFTING: dict[Drifting, tuple[str, ...]] = {
     "yes": ("inputs or scores alarmed on enough of the last nights",),
-    "no": ("inputs and scores are within their limits",),
+    "once": ("this night failed, and not enough of the last ones for an alarm",),
+    "no": ("the night did not fail",),
     "insufficient": (),
 }
 _ESTIMATED: dict[Estimated, str] = {

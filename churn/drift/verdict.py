@@ -26,8 +26,8 @@ class DriftVerdict:
     """The answer for one night (or several, merged); FAIL is the alarm.
 
     `columns` reports every profiled column; `findings` judges the watched ones and the score, by the column's name in
-    `check`, with PSI as the figure. `drifted` names the columns that did. `drifted_share` is theirs of the watched
-    columns that could be told, by weight; None where none could.
+    `check`, with PSI as the figure. `drifted` names the columns that did. `drifted_share` is theirs of all watched
+    columns, by weight; None where none could be told.
     """
 
     answer: Answer
@@ -86,8 +86,9 @@ def judge(
     `score` names the prediction column and `segments` that of its segments, where there is one; they are judged by
     their own limit and do not count among `watched`. `weights` (0 and up, any scale) say how much a watched column
     counts, 0 where it is not named; None: all the same. FAIL where the share of drifted watched columns passes the
-    limit, or the score or the segments drifted by `prediction_psi`; INSUFFICIENT where no watched column could be told,
-    or the score could not; WARN where any column drifted. Unwatched columns are reported, never judged.
+    limit, or the score or the segments drifted by `prediction_psi`; INSUFFICIENT where it would if those that could not
+    be told had drifted too, or the score could not be told; WARN where any column drifted. Unwatched columns are
+    reported, never judged.
 
     Raises:
         DataError: the profiles were counted over different bins, or lack a watched column or the score.
@@ -111,9 +112,9 @@ def judge(
     judged = _judge_columns([c for c in columns if c.column in {*watched, *outputs}], limits=limits, outputs=outputs)
     features = [one for one in judged if one.drift.column not in outputs]
     published = {one.drift.column: one for one in judged if one.drift.column in outputs}
-    share = _share([one for one in features if one.told], weights)
+    share, untold = _shares(features, weights)
     return DriftVerdict(
-        answer=_answer(share, published[score], *published.values(), limits=limits),
+        answer=_answer(share, untold, published[score], *published.values(), limits=limits),
         reason=_reason(features, share, weighted=bool(weights), outputs=list(published.values()), limits=limits),
         drifted=tuple(one.drift.column for one in judged if one.drifted),
         drifted_share=share,
@@ -122,10 +123,17 @@ def judge(
     )
 
 
-def _share(told: list[_Judged], weights: Mapping[str, float] | None) -> float | None:
-    weight = {one.drift.column: weights.get(one.drift.column, 0.0) if weights else 1.0 for one in told}
+def _shares(features: list[_Judged], weights: Mapping[str, float] | None) -> tuple[float | None, float]:
+    """Returns which share of the weight drifted (None where nothing of it could be told), and which could not be."""
+    weight = {one.drift.column: weights.get(one.drift.column, 0.0) if weights else 1.0 for one in features}
     total = sum(weight.values())
-    return sum(weight[one.drift.column] for one in told if one.drifted) / total if total else None
+    if not total:
+        return None, 1.0
+    drifted, untold = (
+        sum(weight[one.drift.column] for one in some) / total
+        for some in ([one for one in features if one.drifted], [one for one in features if not one.told])
+    )
+    return None if untold == 1 else drifted, untold
 
 
 def _refuse_unknown(profile: Profile, names: list[str]) -> None:
@@ -162,10 +170,10 @@ def _is_alarm(output: _Judged, limits: DriftLimits) -> bool:
     return output.drifted and effect is not None and effect.distance >= limits.prediction_psi
 
 
-def _answer(share: float | None, scored: _Judged, *outputs: _Judged, limits: DriftLimits) -> Answer:
+def _answer(share: float | None, untold: float, scored: _Judged, *outputs: _Judged, limits: DriftLimits) -> Answer:
     if any(_is_alarm(one, limits) for one in outputs) or (share is not None and share > limits.drifted_share):
         return Answer.FAIL
-    if share is None or not scored.told:
+    if share is None or not scored.told or share + untold > limits.drifted_share:
         return Answer.INSUFFICIENT
     return Answer.WARN if share > 0 or any(one.drifted for one in outputs) else Answer.PASS
 

@@ -1,8 +1,8 @@
 """Did published scores keep what they promised, now that the outcomes are known?
 
 Figures of the customers of one night, each of whom is one row. Ranking comes first: a loss is told only where the AUC
-is surely under both the model's own test and what the scores alone let expect, since a population that is harder to
-tell apart lowers both, and scores that are off lower the realised figure alone.
+is surely under both the model's own test and what the scores alone let expect: a population that is harder to tell
+apart lowers the realised and the expected figure together, scores that are off lower the realised one alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from churn.errors import DataError, SettingsError
 from churn.promotion.evidence import Campaign, Evidence
 from churn.promotion.measures import estimates
 from churn.promotion.metrics import (
+    Z95,
     Estimate,
     Vector,
     auc,
@@ -87,6 +88,18 @@ class Judged:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtTraining:
+    """The AUC, or RMSE, of the version's own test, with its standard error."""
+
+    figure: float
+    se: float
+
+    def reach(self, now: Estimate) -> float:
+        """Returns how far chance alone may bring the two apart: 1.96 standard errors of their difference."""
+        return Z95 * math.hypot(self.se, now.se)
+
+
 def measure_binary(labels: Vector, scores: Vector, *, campaign: Campaign) -> Measured:
     """Returns the figures of published probabilities, one label (0 or 1) and one score a customer.
 
@@ -141,30 +154,37 @@ def measure_regression(labels: Vector, scores: Vector, *, objective: Objective) 
     return _computed(formulas, labels, scores)
 
 
-def judge_binary(measured: Measured, *, estimated: float | None, at_training: float, limits: OutcomeLimits) -> Judged:
+def judge_binary(
+    measured: Measured, *, estimated: float | None, at_training: AtTraining, limits: OutcomeLimits
+) -> Judged:
     """Returns what became of published probabilities.
 
-    A loss: the AUC is more than `auc_drop` under the lower of its `estimated` value and that `at_training`, and its
-    whole 95 % interval is under that, too. Insufficient: the interval reaches further than `auc_drop`, so that these
-    rows could hide such a drop. Calibration is looked at where the ranking holds. `estimated` None: there is none.
+    A loss: the AUC is more than `auc_drop` under the lower of its `estimated` value and that `at_training`, and under
+    both beyond chance: its 95 % interval under the estimate, and their difference under 0, at training with the error
+    of its own test too. Insufficient: that difference is known less well than `auc_drop`, so that a drop could hide in
+    it. Calibration is looked at where the ranking holds. `estimated` None: there is none.
 
     >>> limits = OutcomeLimits(auc_drop=0.03, calibration_gap=0.2, slope_gap=0.2, rmse_rise=0.1)
     >>> found = {"auc": Estimate(figure=0.61, se=0.01, interval=(0.59, 0.63), n=8000, n_positive=500)}
-    >>> judge_binary(Measured(found=found, absent={}), estimated=0.8, at_training=0.81, limits=limits).reason
-    'AUC 0.6100 (95 % 0.5900 to 0.6300), 0.1900 under 0.8000: the lower of estimated 0.8000 and 0.8100 at training'
+    >>> then = AtTraining(figure=0.81, se=0.01)
+    >>> judge_binary(Measured(found=found, absent={}), estimated=None, at_training=then, limits=limits).reason
+    'AUC 0.6100 (95 % 0.5900 to 0.6300), 0.2000 under 0.8100: 0.8100 ± 0.0196 at training'
     """
     found = measured.found
     if "auc" not in found:
         return _unknown("AUC", measured)
-    area, reference = found["auc"], min(at_training, at_training if estimated is None else estimated)
-    (low, high), drop = area.interval, reference - area.figure
+    area, reference = found["auc"], min(at_training.figure, math.inf if estimated is None else estimated)
+    (low, high), drop, reach = area.interval, reference - area.figure, at_training.reach(area)
     told = f"AUC {area.figure:.4f} (95 % {low:.4f} to {high:.4f})"
     known = "" if estimated is None else f"the lower of estimated {estimated:.4f} and "
-    against = f"{known}{at_training:.4f} at training"
-    if drop > limits.auc_drop and high < reference:
+    against = f"{known}{at_training.figure:.4f} ± {Z95 * at_training.se:.4f} at training"
+    sure = area.figure + reach < at_training.figure and (estimated is None or high < estimated)
+    if drop > limits.auc_drop and sure:
         return Judged(verdict=Hindsight.LOSS, reason=f"{told}, {drop:.4f} under {reference:.4f}: {against}")
-    if (high - low) / 2 > limits.auc_drop:
-        reason = f"{told} cannot tell a drop of {limits.auc_drop:g} from none, on {area.n:,} customers"
+    if reach > limits.auc_drop:
+        reason = (
+            f"{told} against {against} cannot tell a drop of {limits.auc_drop:g} from none, on {area.n:,} customers"
+        )
         return Judged(verdict=Hindsight.INSUFFICIENT, reason=reason)
     off = _calibration_off(found, limits)
     return Judged(
@@ -173,32 +193,38 @@ def judge_binary(measured: Measured, *, estimated: float | None, at_training: fl
     )
 
 
-def judge_regression(measured: Measured, *, at_training: float, limits: OutcomeLimits) -> Judged:
+def judge_regression(measured: Measured, *, at_training: AtTraining, limits: OutcomeLimits) -> Judged:
     """Returns what became of predicted numbers; the RMSE is held against that of the test at training.
 
     Nothing tells the error of a number beforehand, so a label that became harder to predict counts as a loss, too.
 
     >>> limits = OutcomeLimits(auc_drop=0.03, calibration_gap=0.2, slope_gap=0.2, rmse_rise=0.1)
     >>> found = {"rmse": Estimate(figure=15.0, se=0.5, interval=(14.0, 16.0), n=8000, n_positive=None)}
-    >>> judge_regression(Measured(found=found, absent={}), at_training=10.0, limits=limits).reason
-    'RMSE 15 (95 % 14 to 16), 50 % over 10 at training'
+    >>> then = AtTraining(figure=10.0, se=0.4)
+    >>> judge_regression(Measured(found=found, absent={}), at_training=then, limits=limits).reason
+    'RMSE 15 (95 % 14 to 16), 5 over 10 ± 0.784 at training'
     """
     found = measured.found
     if "rmse" not in found:
         return _unknown("RMSE", measured)
     error, (low, high) = found["rmse"], found["rmse"].interval
     told = f"RMSE {error.figure:.4g} (95 % {low:.4g} to {high:.4g})"
-    rise = error.figure / at_training - 1
-    if rise > limits.rmse_rise and low > at_training:
-        reason = f"{told}, {100 * rise:.0f} % over {at_training:.4g} at training"
-        return Judged(verdict=Hindsight.LOSS, reason=reason)
-    if (high - low) / 2 > limits.rmse_rise * at_training:
-        reason = f"{told} cannot tell a rise of {100 * limits.rmse_rise:.0f} % from none, on {error.n:,} customers"
+    against = f"{at_training.figure:.4g} ± {Z95 * at_training.se:.3g} at training"
+    rise, limit, reach = (
+        error.figure - at_training.figure,
+        limits.rmse_rise * at_training.figure,
+        at_training.reach(error),
+    )
+    if rise > max(limit, reach):
+        return Judged(verdict=Hindsight.LOSS, reason=f"{told}, {rise:.4g} over {against}")
+    if reach > limit:
+        share = f"{100 * limits.rmse_rise:.0f} %"
+        reason = f"{told} against {against} cannot tell a rise of {share} from none, on {error.n:,} customers"
         return Judged(verdict=Hindsight.INSUFFICIENT, reason=reason)
     off = _off_level(found.get("bias"), found["mean_label"].figure, limits.calibration_gap, of="mean label")
     return Judged(
         verdict=Hindsight.CALIBRATION_OFF if off else Hindsight.HOLDS,
-        reason=f"{told} against {at_training:.4g} at training{off}",
+        reason=f"{told} against {against}{off}",
     )
 
 

@@ -87,7 +87,6 @@ class DriftPage:
     title: str
     verdict: str
     action: str
-    taken: str
     grounds: tuple[str, ...]
     figures: Mapping[str, str]
     faults: tuple[str, ...]
@@ -102,7 +101,7 @@ class DriftPage:
 
 def drift_page(report: DriftPage) -> str:
     """Returns the report as one HTML page without anything to load; the same values give the same text."""
-    first = {"what to do": report.action, "what was done": report.taken, "verdict": report.verdict}
+    first = {"what to do": report.action, "verdict": report.verdict}
     return page(report.title, figures={**first, **report.figures}, sections=tuple(_sections(report)))
 
 
@@ -119,7 +118,7 @@ def _sections(report: DriftPage) -> Iterator[Section]:
 
 
 def _decision(report: DriftPage) -> Section:
-    reading = f"{_sentence(report.action)} {_sentence(report.taken)} The first ground decided."
+    reading = f"{_sentence(report.action)} The first ground decided."
     rows = tuple((str(number), ground) for number, ground in enumerate(report.grounds, start=1))
     return Section(heading="Decision", reading=reading, table=Table(header=("No.", "Ground"), rows=rows), wide=True)
 

@@ -30,10 +30,10 @@ def run(settings: Settings) -> Outcome:
         return no_night(settings, found)
     scored = {*doors.lake.days("predictions", settings.dataset.name)} if settings.date == STALE else {*found.dates}
     if len(found.dates) == 1:
-        return found.told(_night(settings, found.dates[0], scored=found.dates[0] in scored))
-    return found.told(
-        _all({day: _night_or_error(settings, day, scored=day in scored) for day in found.dates}, settings)
-    )
+        return found.told(_night(settings, found.dates[0], scored=found.dates[0] in scored, acts=True))
+    last = found.dates[-1]  # it decides whether another model is made
+    done = {day: _night_or_error(settings, day, scored=day in scored, acts=day == last) for day in found.dates}
+    return found.told(_all(done, settings))
 
 
 def _all(done: dict[date, Outcome | ChurnError], settings: Settings) -> Outcome:
@@ -61,17 +61,17 @@ def _row(day: date, end: Outcome | ChurnError) -> tuple[str, ...]:
     return (str(day), end.figures["rows"], end.figures["champion"], end.figures["drift"])
 
 
-def _night_or_error(settings: Settings, day: date, *, scored: bool) -> Outcome | ChurnError:
+def _night_or_error(settings: Settings, day: date, *, scored: bool, acts: bool) -> Outcome | ChurnError:
     """Returns how a night ended: one that cannot be made does not keep the next from being made."""
     try:
-        return _night(settings, day, scored=scored)
+        return _night(settings, day, scored=scored, acts=acts)
     except ChurnError as error:
         log.error("night %s: %s", day, error)  # noqa: TRY400 - it is told, and no bug
         log.debug("night %s stopped", day, exc_info=True)
         return error
 
 
-def _night(settings: Settings, night: date, *, scored: bool) -> Outcome:
+def _night(settings: Settings, night: date, *, scored: bool, acts: bool) -> Outcome:
     """Makes a night; one that is not `scored` gets features alone: it serves a training, and nobody asked for more."""
     stage, day = settings.stage_as(NightlyStage), night.isoformat()
     headline = f"nightly {settings.dataset.name}: {day}"
@@ -81,7 +81,7 @@ def _night(settings: Settings, night: date, *, scored: bool) -> Outcome:
         return Outcome(headline=headline, figures={"features": built.headline, **none})
     keeps = settings.date == STALE and stage.score.model == "current"
     scores = score.run(settings.at(replace(stage.score, model="same") if keeps else stage.score, day))
-    watched = drift.run(settings.at(stage.drift, day))
+    watched = drift.run(settings.at(stage.drift, day), acts=acts)
     return Outcome(
         code=gravest([scores.code, watched.code]),
         parts=(scores.code, watched.code),

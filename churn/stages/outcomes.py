@@ -14,7 +14,7 @@ from churn.errors import DataError, ExitCode
 from churn.labelled import require_ripe
 from churn.promotion.hindsight import Hindsight
 from churn.raw_days import RawDays, bring
-from churn.realised import KIND, Figure, Foresight, Pooled, Realised, realised
+from churn.realised import KIND, Figure, Foresight, Pooled, Realised, realised, realised_on
 from churn.reports.outcome import Outcome, Table, dates_done
 from churn.ripe_night import publish
 from churn.settings import AUTO, Settings
@@ -34,7 +34,8 @@ def run(settings: Settings) -> Outcome:
     if not dates:
         return _nothing(settings, left_out)
     built = sum(publish(doors, raw, day) for day in dates)
-    return _told(doors, dates, left_out, done=dates_done("joined", done=built, total=len(dates)))
+    done = dates_done("joined", done=built, total=len(dates))
+    return _told(doors, dates, left_out, done=done, known_at=known_at)
 
 
 def _nothing(settings: Settings, left_out: dict[str, str]) -> Outcome:
@@ -42,9 +43,8 @@ def _nothing(settings: Settings, left_out: dict[str, str]) -> Outcome:
     return Outcome(headline=headline, figures=left_out)
 
 
-def _told(doors: Doors, dates: Sequence[date], left_out: dict[str, str], *, done: str) -> Outcome:
-    found = {night.day: night for night in realised(doors, max(dates))}
-    nights = [found[day] for day in dates]
+def _told(doors: Doors, dates: Sequence[date], left_out: dict[str, str], *, done: str, known_at: date) -> Outcome:
+    nights = [realised_on(doors, day) for day in dates]
     lost = [night for night in nights if night.verdict is Hindsight.LOSS]
     return Outcome(
         code=ExitCode.DRIFT_ALARM if lost else ExitCode.OK,
@@ -53,7 +53,7 @@ def _told(doors: Doors, dates: Sequence[date], left_out: dict[str, str], *, done
             **left_out,
             **_one_sided(nights),
             **({"realised loss": f"{lost[-1].day}: {lost[-1].reason}"} if lost else {}),
-            **_by_version(found.values()),
+            **_by_version(realised(doors, known_at)),
             "files": str(doors.lake.path(doors.partition(KIND, dates[-1]))),
         },
         table=_table(nights, regression=doors.dataset.task == "regression"),

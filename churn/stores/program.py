@@ -5,13 +5,19 @@ Without a shell, in a process group of its own that is killed as a whole when it
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import IO
 
-_TOLD = 500  # characters of what it said last
+_TOLD = 500  # bytes of what it said last
+_KILLED_WITHIN = 10  # seconds
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,35 +40,45 @@ def run_program(command: Sequence[str], *, variables: Mapping[str, str], timeout
     Ended(code=1, words='false ended with exit code 1')
     """
     name = command[0]
-    try:
-        process = subprocess.Popen(  # noqa: S603 - the user's own command, from the user's own settings
-            list(command),
-            env=os.environ | dict(variables),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        return Ended(code=None, words=f"{name} could not be started: {error.strerror or error}")
-    return _awaited(process, name, timeout_seconds)
+    with tempfile.TemporaryFile() as said:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the user's own command, from the user's own settings
+                list(command),
+                env=os.environ | dict(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return Ended(code=None, words=f"{name} could not be started: {error.strerror or error}")
+        ended = _awaited(process, name, timeout_seconds)
+        _tell(said, name)
+        return ended
 
 
-def _awaited(process: subprocess.Popen[str], name: str, timeout_seconds: int) -> Ended:
+def _awaited(process: subprocess.Popen[bytes], name: str, timeout_seconds: int) -> Ended:
     try:
-        said, _ = process.communicate(timeout=timeout_seconds)
+        code = process.wait(timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
         _kill(process)
         return Ended(code=None, words=f"{name} was killed after {timeout_seconds:,} seconds")
     except BaseException:
         _kill(process)
         raise
-    last = f": {said.strip()[-_TOLD:]}" if said.strip() else ""
-    return Ended(code=process.returncode, words=f"{name} ended with exit code {process.returncode}{last}")
+    return Ended(code=code, words=f"{name} ended with exit code {code}")
 
 
-def _kill(process: subprocess.Popen[str]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    with suppress(subprocess.TimeoutExpired):  # one that hangs in the kernel is not waited for
+        process.wait(timeout=_KILLED_WITHIN)
+
+
+def _tell(said: IO[bytes], name: str) -> None:
+    """Logs the end of what a program said, which may be anything; it stands in no record."""
+    length = said.seek(0, os.SEEK_END)
+    said.seek(max(0, length - _TOLD))
+    last = said.read().decode(errors="replace").strip()
+    if last:
+        log.info("%s said at its end: %s", name, last)

@@ -12,16 +12,16 @@ from churn.errors import SettingsError
 
 LIMITS = TriageLimits(weight=0.3, nights=7)
 
-# Columns: what drifts (yes, no, insufficient), and under each what the estimate says (holds, fell, insufficient, none).
+# Columns: what drifts (yes, once, no, insufficient), under each the estimate (holds, fell, insufficient, none).
 # t retrain, c recalibrate, w watch, i insufficient evidence, - none.
 BRIEF_OR_LIGHT = """
-                  y y y y   n n n n   i i i i
-                  h f i n   h f i n   h f i n
-  holds           w t w w   - w - -   i i i i
-  calibration_off c c c c   c c c c   c c c c
-  loss            t t t t   t t t t   t t t t
-  insufficient    i t i i   i i i i   i i i i
-  none            w t i i   - w i -   i i i i
+                  y y y y   o o o o   n n n n   i i i i
+                  h f i n   h f i n   h f i n   h f i n
+  holds           w t w w   w w w w   - w - -   i i i i
+  calibration_off c c c c   c c c c   c c c c   c c c c
+  loss            t t t t   t t t t   t t t t   t t t t
+  insufficient    i t i i   i i i i   i i i i   i i i i
+  none            w t i i   w w i w   - w i -   i i i i
 """
 # Where columns that matter have drifted for long, every answer is to retrain.
 LETTERS = {"t": Action.RETRAIN, "c": Action.RECALIBRATE, "w": Action.WATCH, "i": Action.INSUFFICIENT, "-": Action.NONE}

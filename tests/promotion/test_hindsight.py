@@ -10,6 +10,7 @@ from sklearn.metrics import mean_tweedie_deviance
 
 from churn.errors import SettingsError
 from churn.promotion.hindsight import (
+    AtTraining,
     Hindsight,
     Measured,
     OutcomeLimits,
@@ -24,6 +25,7 @@ from churn.training.model import Objective
 from tests.promotion.campaign import CAMPAIGN
 
 LIMITS = OutcomeLimits(auc_drop=0.03, calibration_gap=0.2, slope_gap=0.2, rmse_rise=0.1)
+KNOWN = AtTraining(figure=0.8, se=0.0)
 
 
 def about(figure: float, reach: float) -> Estimate:
@@ -57,14 +59,33 @@ def night(auc: float, *, reach: float = 0.02, gap: float = 0.0, slope: float = 1
 def test_a_loss_is_under_both_references_beyond_limit_and_chance(
     measured: Measured, estimated: float | None, verdict: Hindsight
 ) -> None:
-    assert judge_binary(measured, estimated=estimated, at_training=0.80, limits=LIMITS).verdict is verdict
+    assert judge_binary(measured, estimated=estimated, at_training=KNOWN, limits=LIMITS).verdict is verdict
+
+
+def test_the_error_of_the_test_at_training_counts_too() -> None:
+    vague = AtTraining(figure=0.8, se=0.025)
+    assert judge_binary(night(0.76), estimated=None, at_training=vague, limits=LIMITS).verdict is Hindsight.INSUFFICIENT
+    assert judge_binary(night(0.70), estimated=None, at_training=vague, limits=LIMITS).verdict is Hindsight.LOSS
+    found = {name: about(figure, 0.4) for name, figure in (("rmse", 11.5), ("bias", 0.0), ("mean_label", 20.0))}
+    verdicts = [
+        judge_regression(Measured(found=found, absent={}), at_training=then, limits=LIMITS).verdict
+        for then in (AtTraining(figure=10.0, se=0.2), AtTraining(figure=10.0, se=0.9))
+    ]
+    assert verdicts == [Hindsight.LOSS, Hindsight.INSUFFICIENT]
+
+
+def test_numbers_that_were_predicted_without_error_have_no_rise_to_divide_by() -> None:
+    found = {name: about(figure, 0.0) for name, figure in (("rmse", 0.0), ("bias", 0.0), ("mean_label", 20.0))}
+    flawless = AtTraining(figure=0.0, se=0.0)
+    judged = judge_regression(Measured(found=found, absent={}), at_training=flawless, limits=LIMITS)
+    assert judged.verdict is Hindsight.HOLDS
 
 
 def test_a_gap_that_chance_explains_is_none() -> None:
     wide = night(0.80)
     wide.found["calibration"] = about(0.02, 0.021)
     wide.found["calibration_slope"] = about(0.7, 0.31)
-    assert judge_binary(wide, estimated=0.8, at_training=0.8, limits=LIMITS).verdict is Hindsight.HOLDS
+    assert judge_binary(wide, estimated=0.8, at_training=KNOWN, limits=LIMITS).verdict is Hindsight.HOLDS
 
 
 @pytest.mark.parametrize(
@@ -78,10 +99,14 @@ def test_a_gap_that_chance_explains_is_none() -> None:
 )
 def test_a_regression_is_held_against_its_own_test(rmse: float, gap: float, verdict: Hindsight) -> None:
     found = {"rmse": about(rmse, 0.4), "bias": about(gap, 0.4), "mean_label": about(20.0, 0.4)}
-    judged = judge_regression(Measured(found=found, absent={}), at_training=10.0, limits=LIMITS)
+    judged = judge_regression(
+        Measured(found=found, absent={}), at_training=AtTraining(figure=10.0, se=0.0), limits=LIMITS
+    )
     assert judged.verdict is verdict
     unsure = {**found, "rmse": about(10.5, 1.5)}
-    told = judge_regression(Measured(found=unsure, absent={}), at_training=10.0, limits=LIMITS)
+    told = judge_regression(
+        Measured(found=unsure, absent={}), at_training=AtTraining(figure=10.0, se=0.0), limits=LIMITS
+    )
     assert (told.verdict, "cannot tell a rise of 10 %" in told.reason) == (Hindsight.INSUFFICIENT, True)
 
 
@@ -89,7 +114,7 @@ def test_too_few_of_a_class_give_no_figure_and_say_so() -> None:
     labels = np.repeat([0, 1], [500, 19])
     measured = measure_binary(labels, np.linspace(0.1, 0.9, 519), campaign=CAMPAIGN)
     assert measured.found == {}
-    judged = judge_binary(measured, estimated=0.8, at_training=0.8, limits=LIMITS)
+    judged = judge_binary(measured, estimated=0.8, at_training=KNOWN, limits=LIMITS)
     assert judged.verdict is Hindsight.INSUFFICIENT
     assert "19 customers of the rarer class, and an interval needs 20" in judged.reason
     assert measure_regression(np.arange(19.0), np.arange(19.0), objective="regression").found == {}
@@ -101,7 +126,7 @@ def test_a_score_of_exactly_0_costs_the_slope_alone() -> None:
     measured = measure_binary((rng.random(800) < scores).astype(int), scores, campaign=CAMPAIGN)
     assert set(measured.absent) == {"calibration_slope", "calibration_intercept"}
     assert {"auc", "average_precision", "brier", "log_loss", "calibration", "lift", "profit"} < set(measured.found)
-    judged = judge_binary(measured, estimated=None, at_training=0.8, limits=replace(LIMITS, auc_drop=0.2))
+    judged = judge_binary(measured, estimated=None, at_training=KNOWN, limits=replace(LIMITS, auc_drop=0.2))
     assert judged.verdict is Hindsight.HOLDS
 
 

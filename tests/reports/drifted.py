@@ -127,7 +127,6 @@ def report() -> DriftPage:
         title="Drift of subscription, 2026-01-13",
         verdict="drift: 2 of 24 watched columns, with 44 % of the model",
         action="retrain: columns with 44 % of the model (limit 30 %) have drifted for 7 nights or more",
-        taken="nothing yet: the champion reigns since 2026-01-09, and 7 days have to pass (4 have)",
         grounds=(
             "columns with 44 % of the model (limit 30 %) have drifted for 7 nights or more: avg_monthly_spend, "
             "sessions_30d",

@@ -20,7 +20,6 @@ _SMALLEST = DriftPage(
     title="Drift",
     verdict="insufficient evidence",
     action="nothing",
-    taken="nothing was asked for",
     grounds=("no night",),
     figures={},
     faults=(),
@@ -76,10 +75,9 @@ def test_what_to_do_and_its_grounds_come_first() -> None:
     page = report()
     parsed = ET.fromstring(drift_page(page))
     told = [found.text for found in parsed.iter("dd")]
-    assert told == [page.action, page.taken, page.verdict, *page.figures.values()]
+    assert told == [page.action, page.verdict, *page.figures.values()]
     decision = sections(page)["Decision"]
     assert page.action[1:] in (decision.findtext("p") or "")
-    assert page.taken[1:] in (decision.findtext("p") or "")
     assert [row[1] for row in cells(decision)[1:]] == list(page.grounds)
 
 
@@ -193,7 +191,6 @@ def test_a_hostile_name_stays_text_wherever_it_stands() -> None:
         title=_HOSTILE,
         verdict=_HOSTILE,
         action=_HOSTILE,
-        taken=_HOSTILE,
         grounds=(_HOSTILE,),
         faults=(_HOSTILE,),
         figures={_HOSTILE: _HOSTILE},

@@ -13,7 +13,7 @@ import pytest
 from churn.datasets.subscription import DATASET
 from churn.drift.cbpe import Levels, expected
 from churn.errors import DataError
-from churn.promotion.hindsight import Hindsight, judge_binary, measure_binary
+from churn.promotion.hindsight import AtTraining, Hindsight, judge_binary, measure_binary
 from churn.simulation.faults import Fault, broken
 from tests.promotion.campaign import CAMPAIGN
 from tests.promotion.test_hindsight import LIMITS
@@ -90,7 +90,12 @@ def test_only_outcomes_see_another_concept(scenario: Scenario, is_lost: bool) ->
     labels = (np.random.default_rng(1).random(both.height) < truth).astype(int)
     estimate = expected(Levels.of(scores), share=CAMPAIGN.share)["auc"]
     measured = measure_binary(labels, scores, campaign=CAMPAIGN)
-    judged = judge_binary(measured, estimated=estimate.figure, at_training=estimate.figure, limits=LIMITS)
+    judged = judge_binary(
+        measured,
+        estimated=estimate.figure,
+        at_training=AtTraining(figure=estimate.figure, se=estimate.se),
+        limits=LIMITS,
+    )
     assert (judged.verdict is Hindsight.LOSS) is is_lost
     off = measured.found["auc"].figure - estimate.figure
     assert off < -10 * estimate.se if is_lost else abs(off) < 3 * estimate.se

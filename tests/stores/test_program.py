@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from churn.stores.program import run_program
 
 PYTHON = sys.executable
@@ -20,10 +22,15 @@ def test_it_gets_the_variables_and_no_shell(tmp_path: Path) -> None:
     assert "CHURN_REASON" not in os.environ
 
 
-def test_a_failure_is_told_with_its_exit_code_and_its_last_words() -> None:
-    ended = run_program([PYTHON, "-c", "import sys; sys.exit('no disk')"], variables={}, timeout_seconds=60)
+def test_a_failure_is_told_with_its_exit_code_and_its_last_words_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "churn")
+    code = "import sys; print('x' * 100_000); sys.exit('no disk, password 1234')"
+    ended = run_program([PYTHON, "-c", code], variables={}, timeout_seconds=60)
     assert (ended.code, ended.is_well) == (1, False)
-    assert ended.words == f"{PYTHON} ended with exit code 1: no disk"
+    assert ended.words == f"{PYTHON} ended with exit code 1"  # what it said may be a secret, and stands in no record
+    (line,) = caplog.messages
+    assert line.endswith("no disk, password 1234")
+    assert len(line) < 700
 
 
 def test_one_that_cannot_be_started_is_told() -> None:
