@@ -25,7 +25,7 @@ test *arguments:
 quick:
     {{bin}}/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# The same runs and deliveries killed: a thousand times, where `check` does it 16 times, and deliveries at every line
+# The same runs and deliveries killed: a thousand times, where `check` does it 8 times, and deliveries at every line
 faults:
     CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_kills.py tests/stores/sinks/test_kills.py
 

@@ -18,7 +18,7 @@ import pytest
 from churn.stores.lake import Lake, Partition
 from tests.command import done, published
 
-KILLS = max(2, int(os.environ.get("CHURN_KILLS", "16")) // 2)  # a test, of two
+KILLS = max(2, int(os.environ.get("CHURN_KILLS", "8")) // 2)  # a test, of two
 NIGHTS = "2025-08-19..2025-08-20"
 # One process imports the libraries and forks a run from itself when told to, so that the kills fall on the work and not
 # on the imports. Nothing of the libraries has run before the fork: after Polars was used, a fork would wait for ever.

@@ -23,7 +23,7 @@ NIGHTS = "2025-08-17..2025-08-20"
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])  # the workers find the tests' own tasks
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:  # type: ignore[no-untyped-call]
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:  # type: ignore[no-untyped-call]
         yield str(cluster.scheduler_address)
     del os.environ["PYTHONPATH"]
 
