@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
 from churn.journal import start_journal
-from churn.usage import CONF, help_text, in_full, options
+from churn.usage import CONF, help_text, in_full, leave, options
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -368,4 +368,4 @@ def _complain_bug(stage: str, journal: Path) -> None:
 if __name__ == "__main__":
     from churn.__main__ import main as main_by_name  # so that the processes of a sweep find `trial` by its name
 
-    sys.exit(main_by_name(sys.argv[1:]))
+    leave(main_by_name(sys.argv[1:]))

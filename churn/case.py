@@ -94,7 +94,7 @@ def _scores(doors: Doors, bundle: Bundle, features: pl.DataFrame) -> npt.NDArray
 def _cost(doors: Doors, bundle: Bundle, rows: Labelled) -> Cost:
     """Returns the bundle's size, and the time a row of what scores a night of as many customers as the last tested."""
     some = rows.features.head(_TIMED_ROWS)
-    walks, _ = walker(doors, bundle, rows.days.max().item())
+    walks, _ = walker(doors, bundle, rows.days.max().item(), engine="numba")
     scorer = bundle.scorer(num_threads=doors.settings.resources.threads, walker=walks)
     scorer.scores(some)  # the engine's code is loaded by now, and the first call finds cold caches
     started = time.perf_counter()

@@ -7,6 +7,7 @@ chunks are scored the next is read and the last is written; every row carries th
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -18,7 +19,7 @@ from churn.doors import Doors
 from churn.explained import Wanted, write_reasons
 from churn.nights import SCORE_CODE
 from churn.profiles import NightTally, keep
-from churn.stores.partition import Partition
+from churn.stores.partition import Manifest, Partition
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,22 +55,19 @@ def publish(
     `uncertain`: each score gets its band. `profiled`: the night is counted for drift on the way.
     """
     partition, features = doors.partition(kind, day), doors.partition("features", day)
-    manifest = doors.lake.open(features, made_by=doors.command("features", day))
-    inputs = {
-        "features": manifest.content,
-        "model_version": str(champion.version),
-        "bundle": champion.bundle.fingerprint,
-        "code": doors.code(*SCORE_CODE),
-        "chunk_rows": str(doors.settings.resources.chunk_rows),
-        **(reasons.inputs(doors) if reasons else {}),
-        **({UNCERTAIN: "true"} if uncertain else {}),
-    }
-    if doors.lake.is_current(partition, inputs):
+    known = doors.lake.manifest(features)
+    wanted = _inputs(doors, champion, known, reasons=reasons, uncertain=uncertain)
+    is_current = doors.lake.is_current(partition, wanted)
+    with ThreadPoolExecutor(1) as aside:  # the engine is loaded while the features are read through
+        loading = None if is_current else aside.submit(walker, doors, champion.bundle, day, engine=engine)
+        manifest = doors.lake.open(features, made_by=doors.command("features", day))
+    if loading is None:
         log.info("%s: already there for the same inputs, nothing to do", partition)
         return False
     counts = _counts(doors, champion, features, content=manifest.content) if profiled else None
+    inputs = _inputs(doors, champion, manifest, reasons=reasons, uncertain=uncertain)
     with doors.lake.publish(partition, inputs=inputs) as staging:
-        asked = _Asked(engine=engine, reasons=reasons, uncertain=uncertain, counts=counts)
+        asked = _Asked(walks=loading.result(), reasons=reasons, uncertain=uncertain, counts=counts)
         _write(doors, champion, day, staging=staging, asked=asked)
         doors.lake.require_unchanged(features, manifest)
         _tell_moves(doors, champion, partition, staging=staging)
@@ -77,6 +75,20 @@ def publish(
     if counts:
         keep(doors, champion, day, counted=counts)
     return True
+
+
+def _inputs(
+    doors: Doors, champion: Champion, features: Manifest | None, *, reasons: Wanted | None, uncertain: bool
+) -> dict[str, str]:
+    return {
+        "features": features.content if features else "none",
+        "model_version": str(champion.version),
+        "bundle": champion.bundle.fingerprint,
+        "code": doors.code(*SCORE_CODE),
+        "chunk_rows": str(doors.settings.resources.chunk_rows),
+        **(reasons.inputs(doors) if reasons else {}),
+        **({UNCERTAIN: "true"} if uncertain else {}),
+    }
 
 
 def _counts(doors: Doors, champion: Champion, features: Partition, *, content: str) -> NightTally:
@@ -101,9 +113,9 @@ def _tell_moves(doors: Doors, champion: Champion, partition: Partition, *, stagi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is asked of a night beside its scores, and who walks the trees."""
+    """What is asked of a night beside its scores, and who walks the trees: None, LightGBM, and by what name."""
 
-    engine: str
+    walks: tuple[Walker | None, str]
     reasons: Wanted | None
     uncertain: bool
     counts: NightTally | None
@@ -118,7 +130,7 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, ask
 
     resources = doors.settings.resources
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
-    walk, name = (None, "lightgbm") if asked.engine == "lightgbm" else walker(doors, champion.bundle, day)
+    walk, name = asked.walks
     threads = resources.threads if walk else 1  # LightGBM has threads of its own
     each = resources.threads // threads
     predictor = Predictor(
@@ -161,12 +173,16 @@ def _counted(tally: Tally, champion: Champion) -> dict[str, Any]:
     }
 
 
-def walker(doors: Doors, bundle: Bundle, day: date) -> tuple[Walker | None, str]:
-    """Returns what of ours walks a model's trees on a night, None where it cannot; and who walks them, and why.
+def walker(doors: Doors, bundle: Bundle, day: date, *, engine: str) -> tuple[Walker | None, str]:
+    """Returns what of ours walks a model's trees on a night, None where LightGBM does; and who does, and why.
+
+    `engine` is what the settings ask for: numba (ours, where it can) or lightgbm.
 
     Raises:
         DataError: the night's features are not there, or damaged.
     """
+    if engine == "lightgbm":
+        return None, engine
     from churn.scoring.forest import engine_of
     from churn.scoring.stepwise import ROWS, Stepwise
     from churn.stores.parquet import row_count

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from churn.champion import Champion, champion_tonight, version_of
 from churn.doors import Doors
 from churn.drift.nights import NightRule
-from churn.errors import ChurnError, DataError, SettingsError
+from churn.errors import ChurnError, DataError
 from churn.findings import Answer
 from churn.profiles import KIND as PROFILES
 from churn.profiles import past_profile_of
 from churn.reports.outcome import Outcome, Table
+from churn.settings import AUTO, STALE
 from churn.settings.stages import DriftStage
 from churn.watch import judged
 
@@ -33,7 +34,7 @@ def replayed(doors: Doors) -> Outcome:
         DataError: no such night has a profile.
     """
     settings, stage = doors.settings, doors.settings.stage_as(DriftStage)
-    asked = settings.dates if settings.date else None
+    asked = settings.dates if settings.date not in {None, AUTO, STALE} else None
     kept = frozenset(doors.lake.days(PROFILES, settings.dataset.name))
     days = sorted(kept if asked is None else kept.intersection(asked))
     if not days:
@@ -82,7 +83,7 @@ class _Again:
         if day not in self._found:
             try:
                 self._found[day] = self._judged(day)
-            except (DataError, SettingsError) as error:
+            except ChurnError as error:
                 self._found[day] = error
         return self._found[day]
 

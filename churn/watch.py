@@ -17,8 +17,10 @@ from churn.champion import Champion
 from churn.doors import Doors
 from churn.drift.nights import MOST_NIGHTS, nights_in_a_row
 from churn.drift.triage import Drifting, Moved, Signs
+from churn.drift.triage import Realised as Became
 from churn.findings import Answer
 from churn.profiles import profile_of
+from churn.promotion.hindsight import Hindsight
 from churn.promotion.metrics import Z95
 from churn.realised import Realised, realised
 from churn.settings.stages import DriftStage
@@ -95,16 +97,23 @@ class Watched:
             return "insufficient"
         return "fell" if then.figure - now.figure >= max(drop, noise) else "holds"
 
+    @cached_property
+    def _own(self) -> Realised | None:
+        """The newest ripe night that the same version scored, without having learned its labels."""
+        own = [found for found in self.outcomes if found.version == self.champion.version and not found.learned]
+        return own[-1] if own else None
+
     @property
     def newest(self) -> dict[str, str] | None:
-        """The newest ripe night that the same version scored, and what became of it; None where there is none."""
-        own = [found for found in self.outcomes if found.version == self.champion.version]
-        return {"night": own[-1].day.isoformat(), "reason": own[-1].reason} if own else None
+        """What became of the newest ripe night that the same version scored; None where there is none."""
+        return {"night": self._own.day.isoformat(), "reason": self._own.reason} if self._own else None
 
-    def _realised(self) -> Literal["holds", "calibration_off", "loss", "insufficient", "none"]:
-        """Says what became of the newest ripe night that the same version scored."""
-        own = [found for found in self.outcomes if found.version == self.champion.version]
-        return own[-1].verdict.value if own else "none"
+    def _realised(self) -> Became:
+        if self._own is None:
+            return "none"
+        if self._own.verdict is Hindsight.CALIBRATION_OFF and self.champion.bundle.task == "regression":
+            return "level_off"
+        return self._own.verdict.value
 
     def _moved(self) -> list[Moved]:
         earlier = (facts.get("drifted", ()) if facts else None for facts in self.before.values())

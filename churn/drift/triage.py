@@ -15,7 +15,7 @@ from churn.errors import SettingsError
 
 Drifting: TypeAlias = Literal["yes", "once", "no", "insufficient"]
 Estimated: TypeAlias = Literal["holds", "fell", "insufficient", "none"]
-Realised: TypeAlias = Literal["holds", "calibration_off", "loss", "insufficient", "none"]
+Realised: TypeAlias = Literal["holds", "calibration_off", "level_off", "loss", "insufficient", "none"]
 
 
 class Action(StrEnum):
@@ -46,7 +46,7 @@ class Signs:
     the last one included (once: this night failed, and not enough of the others)? `moved` are the columns that did.
     `estimated`: is the label-free estimate of the night within its limits (none: there is no estimate for such a
     model)? `realised`: what the newest ripe labels say (none: no label is ripe yet); `loss` is one of ranking,
-    `calibration_off` of the probabilities alone.
+    `calibration_off` of the probabilities alone, `level_off` of a regression's numbers.
     """
 
     faults: tuple[str, ...]
@@ -91,9 +91,10 @@ def triage(signs: Signs, limits: TriageLimits) -> Triage:
     """Returns the one action that the signs call for, and its grounds in words.
 
     The first of these that holds decides: a fault → stop; realised loss → retrain; columns that matter drifted for
-    long → retrain; calibration alone off → recalibrate; inputs moved and the estimate fell → retrain; something could
-    not be told → insufficient evidence; inputs or the estimate moved → watch; nothing → none. Labels that hold speak
-    for a night whose estimate cannot be told or does not exist: inputs that moved are then watched.
+    long → retrain; calibration alone off → recalibrate (of a regression: retrain); inputs moved and the estimate fell →
+    retrain; something could not be told → insufficient evidence; inputs or the estimate moved → watch; nothing → none.
+    Labels that hold speak for a night whose estimate cannot be told or does not exist: inputs that moved are then
+    watched.
 
     >>> limits = TriageLimits(weight=0.3, nights=7)
     >>> moved = (Moved(column="spend", weight=0.4, nights=7),)
@@ -118,6 +119,8 @@ def _decided(signs: Signs, lasting: str | None) -> tuple[Action, str]:
         return Action.RETRAIN, lasting
     if signs.realised == "calibration_off":
         return Action.RECALIBRATE, _REALISED["calibration_off"]
+    if signs.realised == "level_off":
+        return Action.RETRAIN, _REALISED["level_off"]
     if signs.drifting == "yes" and signs.estimated == "fell":
         return Action.RETRAIN, "the inputs moved, and the model is estimated to have lost by it"
     return _mild(signs)
@@ -180,7 +183,8 @@ _ESTIMATED: dict[Estimated, str] = {
 _REALISED: dict[Realised, str] = {
     "holds": "on ripe labels the model holds",
     "calibration_off": "on ripe labels the model ranks as before, and its probabilities are off",
-    "loss": "on ripe labels the model ranks worse than it did",
-    "insufficient": "too few labels are ripe to tell",
+    "level_off": "on ripe labels the predicted numbers are off as a whole, which no calibrator mends",
+    "loss": "on ripe labels the model does worse than it did",
+    "insufficient": "the ripe labels cannot tell whether the model holds",
     "none": "no label is ripe yet",
 }

@@ -85,10 +85,10 @@ def judge(
 
     `score` names the prediction column and `segments` that of its segments, where there is one; they are judged by
     their own limit and do not count among `watched`. `weights` (0 and up, any scale) say how much a watched column
-    counts, 0 where it is not named; None: all the same. FAIL where the share of drifted watched columns passes the
-    limit, or the score or the segments drifted by `prediction_psi`; INSUFFICIENT where it would if those that could not
-    be told had drifted too, or the score could not be told; WARN where any column drifted. Unwatched columns are
-    reported, never judged.
+    counts, 0 where it is not named; None, or where no watched column has any: all the same. FAIL where the share of
+    drifted watched columns passes the limit, or the score or the segments drifted by `prediction_psi`; INSUFFICIENT
+    where it would if those that could not be told had drifted too, or the score could not be told; WARN where any
+    column drifted. Unwatched columns are reported, never judged.
 
     Raises:
         DataError: the profiles were counted over different bins, or lack a watched column or the score.
@@ -106,6 +106,8 @@ def judge(
     ('fail', 'age: median 499 → 799')
     """
     reference.refuse_other_bins(current)
+    if weights and not any(weights.get(name) for name in watched):
+        weights = None  # none of them tells the model anything: each counts the same
     outputs = [score] if segments is None else [score, segments]
     _refuse_unknown(reference, [*watched, *outputs])
     columns = _compare(reference, current, alpha=limits.alpha)

@@ -162,7 +162,8 @@ def judge_binary(
     A loss: the AUC is more than `auc_drop` under the lower of its `estimated` value and that `at_training`, and under
     both beyond chance: its 95 % interval under the estimate, and their difference under 0, at training with the error
     of its own test too. Insufficient: that difference is known less well than `auc_drop`, so that a drop could hide in
-    it. Calibration is looked at where the ranking holds. `estimated` None: there is none.
+    it. Calibration that is surely off is told wherever there is no loss, though
+    the ranking cannot be told. `estimated` None: there is none.
 
     >>> limits = OutcomeLimits(auc_drop=0.03, calibration_gap=0.2, slope_gap=0.2, rmse_rise=0.1)
     >>> found = {"auc": Estimate(figure=0.61, se=0.01, interval=(0.59, 0.63), n=8000, n_positive=500)}
@@ -181,12 +182,12 @@ def judge_binary(
     sure = area.figure + reach < at_training.figure and (estimated is None or high < estimated)
     if drop > limits.auc_drop and sure:
         return Judged(verdict=Hindsight.LOSS, reason=f"{told}, {drop:.4f} under {reference:.4f}: {against}")
-    if reach > limits.auc_drop:
+    off = _calibration_off(found, limits)
+    if reach > limits.auc_drop and not off:
         reason = (
             f"{told} against {against} cannot tell a drop of {limits.auc_drop:g} from none, on {area.n:,} customers"
         )
         return Judged(verdict=Hindsight.INSUFFICIENT, reason=reason)
-    off = _calibration_off(found, limits)
     return Judged(
         verdict=Hindsight.CALIBRATION_OFF if off else Hindsight.HOLDS,
         reason=f"{told} against {against}{off}",

@@ -77,8 +77,8 @@ class Outcomes:
 class DriftPage:
     """All that the drift report shows.
 
-    `verdict` is the word for the whole (drift, no drift, …), `action` what is to be done, `taken` what was done about
-    it or why not, `grounds` why. `figures` are headline figures as text, with unit and n. `rows` counts the rows of
+    `verdict` is the word for the whole (drift, no drift, …), `action` what is to be done about
+    it, `grounds` why. `figures` are headline figures as text, with unit and n. `rows` counts the rows of
     each of `nights`, None where the night has no profile; `columns` have a PSI for each night, the score among them.
     `faults` are the broken feeds in words. `worst` are the columns that moved most; `scores` and `segments` are spread
     like columns.

@@ -23,8 +23,7 @@ from churn.feeds import raw_contents
 from churn.findings import Answer, worst
 from churn.nights import DRIFT_CODE, nights, no_night
 from churn.profiles import opened, profile_of
-from churn.realised import KIND as OUTCOMES
-from churn.realised import known_nights
+from churn.realised import realised
 from churn.replay import replayed
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
@@ -77,13 +76,15 @@ def _told(doors: Doors, champion: Champion, facts: Mapping[date, Mapping[str, An
             "files": str(doors.lake.path(doors.partition("drift", days[-1]))),
         },
         table=Table(
-            header=("date", "version", "answer", "rows", "grounds"),
-            rows=tuple(
-                (str(day), str(fact["model_version"]), fact["answer"], f"{fact['rows']:,}", fact["reason"])
-                for day, fact in facts.items()
-            ),
+            header=("date", "version", "answer", "alarm", "to do", "rows", "grounds"),
+            rows=tuple(_row(day, fact) for day, fact in facts.items()),
         ),
     )
+
+
+def _row(day: date, fact: Mapping[str, Any]) -> tuple[str, ...]:
+    told = (fact["answer"], "yes" if fact["alarm"] else "no", fact["action"], f"{fact['rows']:,}", fact["reason"])
+    return (str(day), str(fact["model_version"]), *told)
 
 
 def _nights(count: int) -> str:
@@ -177,17 +178,17 @@ def _facts_of(watched: Watched, decided: Triage, *, stage: DriftStage) -> dict[s
 def _inputs(doors: Doors, champion: Champion, day: date, *, sources: dict[Partition, Manifest]) -> dict[str, str]:
     stage = doors.settings.stage_as(DriftStage)
     before = {
-        str(night): facts and [facts["answer"], facts["drifted"]] for night, facts in nights_before(doors, day).items()
+        str(night): facts and [facts["answer"], facts.get("drifted", ())]
+        for night, facts in nights_before(doors, day).items()
     }
     limits = [asdict(stage.limits), asdict(stage.alarm), asdict(stage.triage), stage.weights, stage.estimate_drop]
-    known = {str(night): doors.lake.manifest(doors.partition(OUTCOMES, night)) for night in known_nights(doors, day)}
     return {
         **{source.kind: manifest.content for source, manifest in sources.items()},
         "bundle": champion.bundle.fingerprint,
         "code": doors.code(*DRIFT_CODE),
         "limits": fingerprint(limits),
         "nights_before": fingerprint(before),
-        "outcomes": fingerprint({night: held.content for night, held in known.items() if held}),
+        "outcomes": fingerprint({str(found.day): found.verdict for found in realised(doors, day)}),
         "raw_days": fingerprint(raw_contents(doors, day)),
         "accepted": fingerprint(doors.settings.dataset.intake.accept),
     }

@@ -19,6 +19,8 @@ from churn.settings import STALE, Settings
 from churn.settings.stages import NightlyStage
 from churn.stages import drift, features, score
 
+_TOLD = ("alarm", "realised", "what to do", "done")
+"""What whoever is paged is told of drift."""
 log = logging.getLogger(__name__)
 
 
@@ -43,12 +45,14 @@ def _all(done: dict[date, Outcome | ChurnError], settings: Settings) -> Outcome:
     alarms = [day for day, ends in parts.items() if ExitCode.DRIFT_ALARM in ends]
     owed = [day for day, ends in parts.items() if {*ends} - {ExitCode.OK, ExitCode.DRIFT_ALARM}]
     days = tuple(done)
+    last = next((end.figures for end in reversed(done.values()) if isinstance(end, Outcome)), {})
     return Outcome(
         code=gravest(codes.values()),
         headline=f"nightly {settings.dataset.name}: {len(days)} nights from {days[0]} to {days[-1]}",
         figures={
             "done": f"{len(days) - len(errors)} of {len(days)} nights",
             "drift alarms": " ".join(map(str, alarms)) or "none",
+            **{f"{name}, last night": last[name] for name in ("what to do", "done") if name in last},
             **({"not delivered": f"{' '.join(map(str, owed))}: run stage=deliver date=auto"} if owed else {}),
         },
         table=Table(header=("night", "rows", "champion", "drift"), rows=tuple(_row(day, done[day]) for day in days)),
@@ -92,6 +96,7 @@ def _night(settings: Settings, night: date, *, scored: bool, acts: bool) -> Outc
             "scores": scores.headline,
             **scores.figures,
             "drift": watched.headline,
+            **{name: watched.figures[name] for name in _TOLD if name in watched.figures},
         },
         table=watched.table,
     )

@@ -1,7 +1,8 @@
 """How do reading, working and writing go on at the same time, in order and in bounded memory?
 
 The caller's thread reads and writes, and threads of their own do the work between; the libraries that they call let go
-of Python's lock. No more items are under way than there are threads, and one that waits.
+of Python's lock. No more items are under way than twice as many as there are threads, and one: what is read ahead
+keeps them busy while the caller writes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def across(work: Callable[[A], T], items: Iterable[A], *, threads: int) -> Itera
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
             pending.append(pool.submit(work, item))
-            if len(pending) > threads:
+            if len(pending) > 2 * threads:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

@@ -70,8 +70,9 @@ def _awaited(process: subprocess.Popen[bytes], name: str, timeout_seconds: int) 
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):  # one that hangs in the kernel is not waited for
+    with suppress(OSError):  # one of another user cannot be killed
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):  # nor is one waited for that hangs in the kernel
         process.wait(timeout=_KILLED_WITHIN)
 
 

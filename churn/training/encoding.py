@@ -120,16 +120,19 @@ def _codes(column: pl.Series, levels: tuple[str, ...]) -> Floats:
 
 
 def _codes_by_level(column: pl.Series, levels: tuple[str, ...]) -> Floats:
-    """Looks each level up once, and not once a row."""
-    found, code = column.unique(), {level: float(position) for position, level in enumerate(levels)}
-    missing = max(found.to_physical().drop_nulls(), default=-1) + 1
-    table = np.full(missing + 1, np.nan)
-    for place, level in zip(found.to_physical(), found.cast(pl.String), strict=True):
-        if level is not None:
-            table[place] = code.get(level, float(len(levels)))
+    """Looks each level up once, in any row that holds it, and not once a row."""
     places = column.to_physical()
-    codes: Floats = table[(places.fill_null(missing) if places.null_count() else places).to_numpy()]
-    return codes
+    highest = places.max()
+    missing = 0 if highest is None else int(highest) + 1  # type: ignore[arg-type] # of whole numbers
+    codes = (places.fill_null(missing) if places.null_count() else places).to_numpy()
+    holds = np.full(missing + 1, -1, dtype=np.int64)
+    holds[codes] = np.arange(len(codes))
+    found = np.flatnonzero(holds[:missing] >= 0)
+    code = {level: float(position) for position, level in enumerate(levels)}
+    table = np.full(missing + 1, np.nan)
+    table[found] = [code.get(level, float(len(levels))) for level in column[holds[found]].cast(pl.String)]
+    every: Floats = table[codes]
+    return every
 
 
 def _numbers(column: pl.Series) -> npt.NDArray[Any]:

@@ -19,6 +19,7 @@ BRIEF_OR_LIGHT = """
                   h f i n   h f i n   h f i n   h f i n
   holds           w t w w   w w w w   - w - -   i i i i
   calibration_off c c c c   c c c c   c c c c   c c c c
+  level_off       t t t t   t t t t   t t t t   t t t t
   loss            t t t t   t t t t   t t t t   t t t t
   insufficient    i t i i   i i i i   i i i i   i i i i
   none            w t i i   w w i w   - w i -   i i i i

@@ -47,6 +47,7 @@ def night(auc: float, *, reach: float = 0.02, gap: float = 0.0, slope: float = 1
         (night(0.80), 0.88, Hindsight.HOLDS),  # the estimate alone was too high
         (night(0.76), None, Hindsight.LOSS),  # under the model's own test
         (night(0.76, reach=0.05), 0.80, Hindsight.INSUFFICIENT),
+        (night(0.76, reach=0.05, gap=0.02), 0.80, Hindsight.CALIBRATION_OFF),  # sure, whatever the ranking
         (night(0.70, reach=0.05), 0.80, Hindsight.LOSS),  # a few rows show a large loss
         (night(0.80, gap=0.011), 0.80, Hindsight.CALIBRATION_OFF),
         (night(0.80, gap=-0.011), 0.80, Hindsight.CALIBRATION_OFF),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -14,11 +18,24 @@ from benchmarks.model_quality import settings_of
 from churn.champion import champion_tonight
 from churn.doors import Doors
 from churn.profiles import NightTally, keep
-from tests.command import churn, done, published
+from churn.promotion.hindsight import Hindsight
+from tests.command import churn, copied, done, published
+from tests.test_realised import NIGHT as PAST
 
 NIGHT = "2025-08-20"
 DRIFT = ("stage=drift", f"date={NIGHT}")
 FILE = f"drift/subscription/date={NIGHT}/drift.parquet"
+ALWAYS = (
+    "stage.limits.drifted_share=0",
+    "stage.limits.psi=0.0001",
+    "stage.limits.ks=0.0001",
+    "stage.limits.alpha=0.9",
+    "stage.alarm.k=1",
+)
+
+
+def quoted(code: str) -> str:
+    return '"' + code.replace('"', '\\"') + '"'
 
 
 def test_a_steady_night_does_not_alarm(scored: Path) -> None:
@@ -53,17 +70,52 @@ def test_inputs_that_moved_alarm_with_exit_code_5(scored: Path) -> None:
     keen = ("stage.limits.drifted_share=0.1", "stage.alarm.k=1")
     assert "settings alarm on 1 of 1 past nights" in done(*replay, *keen, root=scored).out
     assert published(scored, "drift") == before
+    is_done_once_after_its_verdict_is_published(scored, (*fails, "stage.alarm.k=1"))
+
+
+def is_done_once_after_its_verdict_is_published(root: Path, fails: tuple[str, ...]) -> None:
+    wrote, seen = root / "wrote", f"{root / FILE}"
+    code = f"import os; open({str(wrote)!r}, 'a').write(os.environ['CHURN_VERDICT'] + str(os.path.exists({seen!r})))"
+    shutil.rmtree((root / FILE).parent)
+    command = (f"stage.action.command=[{sys.executable},-c,{quoted(code)}]", "stage.action.kind=command")
+    lasting = (*fails, "stage.triage.nights=1", "stage.triage.weight=0.01", *command)
+    first, second = (churn(*lasting, root=root) for _ in range(2))
+    assert (first.code, second.code) == (5, 5), first.err
+    assert wrote.read_text() == "retrainTrue", first.out
+    assert f"{sys.executable} ended with exit code 0" in first.out
+    assert "nothing more: retrain, done for this night at 20" in second.out
+    told = done("stage=history", root=root).out
+    assert ("drift: retrain, begun" in told, "drift: retrain, done" in told) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        (lambda *_: (replace(PAST, verdict=Hindsight.LOSS),), "realised"),
+        (lambda *_: {"2025-08-01": ["mended"]}, "raw_contents"),
+    ],
+)
+def test_what_is_known_later_judges_the_night_again(
+    found: Callable[..., object], name: str, scored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(*DRIFT, root=scored)
+    assert "nothing to do" in done(*DRIFT, root=scored).err
+    monkeypatch.setattr(f"churn.stages.drift.{name}", found)
+    assert "nothing to do" not in done(*DRIFT, root=scored).err
+
+
+def test_a_verdict_of_before_there_were_actions_hinders_no_later_night(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    folder = (scored / FILE).parent
+    earlier = copied(folder, folder.with_name("date=2025-08-19"))
+    manifest = json.loads((earlier / "_manifest.json").read_text())
+    manifest["facts"] = {name: manifest["facts"][name] for name in ("answer", "reason", "rows", "model_version")}
+    (earlier / "_manifest.json").write_text(json.dumps(manifest))
+    assert "drift subscription: " in done(*DRIFT, root=scored).out
 
 
 def test_an_alarm_is_raised_again_by_a_second_run(scored: Path) -> None:
-    always = (
-        "stage.limits.drifted_share=0",
-        "stage.limits.psi=0.0001",
-        "stage.limits.ks=0.0001",
-        "stage.limits.alpha=0.9",
-        "stage.alarm.k=1",
-    )
-    codes = [churn(*DRIFT, *always, root=scored).code for _ in range(2)]
+    codes = [churn(*DRIFT, *ALWAYS, root=scored).code for _ in range(2)]
     assert codes == [5, 5]
 
 
