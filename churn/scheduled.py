@@ -34,7 +34,7 @@ def plan_of(settings: Settings) -> Plan:
     """Returns what is to be written, with whole commands, for the folder, the program and the user of this run.
 
     Raises:
-        SettingsError: a name, a time zone, a step, a memory figure or a text that neither systemd nor cron would take.
+        SettingsError: a name, an account, a time zone, a step, a memory figure or a text that would not be taken.
     """
     stage = settings.stage_as(ScheduleStage)
     check_names(stage.prefix, stage.jobs)
@@ -48,7 +48,7 @@ def plan_of(settings: Settings) -> Plan:
     plan = Plan(
         name=f"{stage.prefix}-{settings.dataset.name}",
         timezone=stage.timezone,
-        user=stage.service.user or _account(),
+        user=_account(stage.service.user),
         service=stage.service,
         tasks=tasks,
         place=_place(settings, stage, code),
@@ -58,11 +58,14 @@ def plan_of(settings: Settings) -> Plan:
     return plan
 
 
-def _account() -> str:
+def _account(named: str | None) -> str:
     try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user may have no name
-        return str(os.getuid())
+        return (pwd.getpwnam(named) if named else pwd.getpwuid(os.getuid())).pw_name
+    except KeyError as error:
+        if named is None:  # a container's user may have no name
+            return str(os.getuid())
+        where, found = "stage.service.user", f"no account {named!r} on this machine"
+        raise SettingsError(where=where, found=found, action="make it (useradd --system), or name another") from error
 
 
 def next_times(settings: Settings, plan: Plan) -> dict[str, datetime | None]:

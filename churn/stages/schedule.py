@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -39,9 +40,13 @@ def run(settings: Settings) -> Outcome:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the files so that everybody can read them: they hold no secret, and another may be to run them."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
     for name, text in files.items():
         with whole_file(folder / name) as file:
+            os.fchmod(file.fileno(), 0o644)
             file.write(text.encode())
 
 

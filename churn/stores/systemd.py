@@ -26,9 +26,8 @@ def due_after(moment: datetime, calendar: str, *, times: int, where: str) -> tup
         SettingsError: systemd refuses the calendar, or it is never due again.
     """
     program = shutil.which("systemd-analyze")
-    ran = program and _asked(
-        [program, "calendar", f"--iterations={times}", f"--base-time={_spelled(moment)}", calendar]
-    )
+    options = (f"--iterations={times}", f"--base-time={_spelled(moment)}", "--")
+    ran = program and _asked([program, "calendar", *options, calendar])
     if not ran:
         return None
     if ran.returncode:

@@ -82,9 +82,12 @@ def test_several_times_come_in_their_order() -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize("calendar", ["no day UTC", "2020-01-01 UTC", "--help"])
-def test_a_calendar_that_systemd_refuses_or_that_is_over_is_a_mistake(calendar: str) -> None:
-    with pytest.raises(SettingsError):
+@pytest.mark.parametrize(
+    ("calendar", "found"),
+    [("no day UTC", "Failed to parse"), ("--help", "Failed to parse"), ("2020-01-01 UTC", "never due again")],
+)
+def test_a_calendar_that_systemd_refuses_or_that_is_over_is_a_mistake(calendar: str, found: str) -> None:
+    with pytest.raises(SettingsError, match=found):
         due_after(datetime(2026, 1, 5, tzinfo=UTC), calendar, times=1, where="test")
 
 
