@@ -6,6 +6,7 @@ One class a stage, named after it by `name`; the union at the foot lists all the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -19,6 +20,7 @@ from churn.promotion.gates import Gate
 from churn.promotion.hindsight import OutcomeLimits
 from churn.promotion.suspicion import LeakLimits
 from churn.promotion.verdict import OnInsufficient
+from churn.scheduling.plan import Job, Service
 from churn.simulation.business import Business
 
 Positive = Annotated[int, Field(ge=1)]
@@ -242,6 +244,22 @@ class StatusStage:
     last: Positive
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleStage:
+    """Settings of `stage=schedule`: what is written, where, when each job is due, and how its commands are run.
+
+    A relative `folder` stands under the root; `timezone` is that of all calendars.
+    """
+
+    name: Literal["schedule"]
+    kind: Literal["systemd", "cron"]
+    folder: Path
+    prefix: str
+    timezone: str
+    jobs: dict[str, Job]
+    service: Service
+
+
 Stage = (
     SimulateStage
     | FeaturesStage
@@ -260,9 +278,10 @@ Stage = (
     | LineageStage
     | PruneStage
     | StatusStage
+    | ScheduleStage
 )
 
-WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, StatusStage)
+WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, ScheduleStage, StatusStage)
 NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
 """Those that take words for dates that the lake knows, too."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
