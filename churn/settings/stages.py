@@ -242,6 +242,21 @@ class StatusStage:
     last: Positive
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorStage:
+    """Settings of `stage=doctor`: what the forecast of the disk is made from, and when a state is worth a word.
+
+    The mean of the newest `nights` is what a night takes; room for fewer than `disk_nights` is told. A writer may hold
+    the registry's database for `lock_seconds`; `timers` is the pattern of the systemd timers that start the nights.
+    """
+
+    name: Literal["doctor"]
+    nights: Positive
+    disk_nights: Positive
+    lock_seconds: Annotated[float, Field(ge=0)]
+    timers: Annotated[str, Field(pattern=r"^[\w@*?.:\[\]-]+$")]
+
+
 Stage = (
     SimulateStage
     | FeaturesStage
@@ -260,9 +275,10 @@ Stage = (
     | LineageStage
     | PruneStage
     | StatusStage
+    | DoctorStage
 )
 
-WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, StatusStage)
+WITHOUT_DATE = (DemoStage, DoctorStage, HistoryStage, PruneStage, StatusStage)
 NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
 """Those that take words for dates that the lake knows, too."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
