@@ -68,14 +68,23 @@ def _standing(path: Path) -> Path:
     return next(place for place in (path, *path.parents) if place.exists())
 
 
+def wanted_memory(doors: Doors) -> tuple[int, int]:
+    """Returns the bytes of memory that a night takes, by a rule of thumb, without DuckDB and with all that it may take.
+
+    The rule is the libraries, and the chunk twice a thread.
+    """
+    resources = doors.settings.resources
+    chunks = _COPIES * resources.threads * resources.chunk_rows * _row_bytes(doors.dataset.schema)
+    return _LIBRARIES + chunks, _LIBRARIES + chunks + _bytes_of(resources.memory)
+
+
 def check_memory(doors: Doors, available: int | None) -> Checked:
     """Returns whether the chunks of a night fit into `available` bytes of memory, and DuckDB's limit beside them."""
     if available is None:
         return warn("what memory is left is unknown: the kernel does not tell", "compare with `free -m`")
     resources = doors.settings.resources
     row = _row_bytes(doors.dataset.schema)
-    chunks = _COPIES * resources.threads * resources.chunk_rows * row
-    least, most = _LIBRARIES + chunks, _LIBRARIES + chunks + _bytes_of(resources.memory)
+    least, most = wanted_memory(doors)
     told = (
         f"{available / 1e6:,.0f} MB left; {resources.chunk_rows:,} rows of {row} bytes, {_COPIES} times a thread, "
         f"take about {least / 1e6:,.0f} MB, and DuckDB up to {resources.memory}"

@@ -257,6 +257,15 @@ class DoctorStage:
     timers: Annotated[str, Field(pattern=r"^[\w@*?.:\[\]-]+$")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStage:
+    """Settings of `stage=plan`: which stage, and how many of the newest nights tell what one takes."""
+
+    name: Literal["plan"]
+    of: Literal["features", "score", "drift", "nightly"]
+    nights: Positive
+
+
 Stage = (
     SimulateStage
     | FeaturesStage
@@ -276,10 +285,11 @@ Stage = (
     | PruneStage
     | StatusStage
     | DoctorStage
+    | PlanStage
 )
 
 WITHOUT_DATE = (DemoStage, DoctorStage, HistoryStage, PruneStage, StatusStage)
-NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
+NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage, PlanStage)
 """Those that take words for dates that the lake knows, too."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
 """Those that take one date, or none for the newest night."""

@@ -6,50 +6,24 @@ Every check is made, whatever the others find. What is found stands first, with 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from churn.checks import feeds, files, machine, registry, versions
 from churn.checks.checked import Checked, State, made
+from churn.checks.reading import reading
 from churn.doors import Doors
 from churn.errors import gravest
-from churn.journal import unwritten
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.stages import DoctorStage
 from churn.stores import host
-from churn.stores.duck import Bench
-
-
-class _ReadingDoors(Doors):
-    """Doors whose DuckDB spills, and remembers what it hashed, in a folder that is not the lake's."""
-
-    def __init__(self, settings: Settings, scratch: Path) -> None:
-        super().__init__(settings)
-        self._scratch = scratch
-
-    @cached_property
-    def bench(self) -> Bench:
-        """What DuckDB may use; what the lake remembers of its sources is known here, too."""
-        resources = self.settings.resources
-        with suppress(OSError):
-            shutil.copy(self.lake.root / ".cache" / "files.json", self._scratch)
-        return Bench(
-            threads=resources.threads,
-            memory=resources.memory,
-            spill=self._scratch / "spill",
-            chunk_rows=resources.chunk_rows,
-            cache=self._scratch,
-        )
 
 
 def run(settings: Settings) -> Outcome:
     """Returns a figure a check (state and what was found), what mends those that are not ok, the gravest exit code."""
-    with unwritten(), _reading(settings) as doors:
+    with reading(settings) as doors:
         found = {name: made(check) for name, check in _checks(doors).items()}
     count = {state: sum(one.state is state for one in found.values()) for state in State}
     counts = ", ".join(f"{count[state]} {state}" for state in State)
@@ -64,12 +38,6 @@ def run(settings: Settings) -> Outcome:
 def _to_mend(found: Mapping[str, Checked]) -> Table | None:
     rows = tuple((name, one.state, one.mend) for name, one in found.items() if one.state is not State.OK)
     return Table(header=("to mend", "state", "do"), rows=rows) if rows else None
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Doors]:
-    with tempfile.TemporaryDirectory(prefix="churn-doctor-") as scratch:
-        yield _ReadingDoors(settings, Path(scratch))
 
 
 def _checks(doors: Doors) -> dict[str, Callable[[], Checked]]:
