@@ -62,12 +62,15 @@ def entries(root: Path) -> Iterator[Entry]:
         folders[:] = sorted(folders)
 
 
-def check_root(root: Path, user: int) -> Checked:
-    """Returns whether a user (by number) may write in all folders under the root, and is the one owner of all there."""
+def check_root(root: Path, user: int, *, sources: Path) -> Checked:
+    """Returns whether a user (by number) may write in all folders under the root, and is the one owner of all there.
+
+    What stands under `sources` is only read, and may be another's.
+    """
     if not root.exists():
         return _check_unborn(root)
-    found = list(entries(root))
-    owner = found[0].owner
+    found = [one for one in entries(root.resolve()) if not one.path.is_relative_to(sources.resolve())]
+    owner = root.stat().st_uid
     closed = [one for one in found if one.is_folder and not one.writable]
     foreign = [one for one in found if one.owner != owner]
     if closed:

@@ -47,7 +47,7 @@ def _checks(doors: Doors) -> dict[str, Callable[[], Checked]]:
     return {
         "python": versions.check_python,
         "libraries": versions.check_libraries,
-        "root": partial(files.check_root, root, os.geteuid()),
+        "root": partial(files.check_root, root, os.geteuid(), sources=Path(settings.dataset.folder)),
         "modes": partial(files.check_modes, root),
         "disk": partial(machine.check_disk, doors, nights=stage.nights, wanted=stage.disk_nights),
         "memory": lambda: machine.check_memory(doors, host.memory_available()),

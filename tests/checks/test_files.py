@@ -26,26 +26,42 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def rooted(root: Path, user: int = USER) -> Checked:
+    return check_root(root, user, sources=root / "raw")
+
+
 def test_a_root_of_this_users_and_one_that_can_be_made_are_fine(root: Path) -> None:
-    assert check_root(root, USER).found == "all 3 files and folders are this user's, who may write there"
-    assert check_root(root / "none" / "yet", USER).state is State.OK
+    assert rooted(root).found == "all 3 files and folders are this user's, who may write there"
+    assert rooted(root / "none" / "yet").state is State.OK
 
 
 def test_a_folder_that_cannot_be_written_in_fails(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if USER == 0:  # whom no mode keeps out
         monkeypatch.setattr(os, "access", lambda path, *_, **__: Path(path).stat().st_mode & 0o200 != 0)
     (root / "logs").chmod(0o500)
-    checked = check_root(root, USER)
+    checked = rooted(root)
     assert (checked.state, checked.code) == (State.FAIL, ExitCode.TRY_AGAIN)
     assert f"1 of 3 files and folders cannot be written in: {root}/logs (0500)" in checked.found
     root.chmod(0o500)
-    assert check_root(root / "unborn", USER).code is ExitCode.TRY_AGAIN
+    assert rooted(root / "unborn").code is ExitCode.TRY_AGAIN
     (root / "logs").chmod(0o700)
     root.chmod(0o700)
 
 
+def test_what_feeds_bring_is_only_read_and_a_root_may_be_a_link(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "raw").mkdir()
+    (root / "raw").chmod(0o500)
+    monkeypatch.setattr(os, "access", lambda path, *_, **__: Path(path).stat().st_mode & 0o200 != 0)
+    assert rooted(root).state is State.OK
+    link = root.parent / "link"
+    link.symlink_to(root)
+    assert rooted(link).found == rooted(root).found
+    (root / "logs").chmod(0o500)
+    assert rooted(link).state is State.FAIL
+
+
 def test_another_users_root_and_another_users_files_in_it_are_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checked = check_root(root, USER + 1)
+    checked = rooted(root, USER + 1)
     assert (checked.state, f"user {USER}, and this is user {USER + 1}" in checked.found) == (
         State.WARN,
         True,
@@ -53,7 +69,7 @@ def test_another_users_root_and_another_users_files_in_it_are_told(root: Path, m
     found = list(files.entries(root))
     strange = Entry(path=root / "logs/b.log", mode=0o640, owner=USER + 7, is_folder=False, writable=True)
     monkeypatch.setattr(files, "entries", lambda _: [*found, strange])
-    checked = check_root(root, USER)
+    checked = rooted(root)
     assert (checked.state, checked.mend) == (State.WARN, f"chown -R {USER} {root}")
     assert "1 of 4 files and folders belong to another user" in checked.found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def change(root: Path, day: str) -> None:
     pl.read_parquet(path, hive_partitioning=False).with_columns(pl.col("amount_cents") + 1).write_parquet(path)
 
 
-def test_a_night_that_is_current_is_left_alone(root: Path) -> None:
+def test_a_night_that_is_current_is_left_alone_and_no_text_of_its_code_is_kept(root: Path) -> None:
+    shutil.rmtree(root / "code")
     out = planned(f"date={NIGHT}", root=root)
     assert "0 of 1 nights to make" in out
     assert rows(out) == [f"{NIGHT} {kind} leave alone current" for kind in ("features", "predictions", "drift")]
