@@ -191,14 +191,15 @@ class Doors:
             )
             raise DataError(where=f"raw {self.dataset.name}", found=found, action=action)
 
-    def command(self, stage: str, day: date | str) -> str:
+    def command(self, stage: str, day: date | str | None) -> str:
         """Returns the command that a person types to run a stage for this dataset at a date, under this root.
 
-        `day` may be one of the words that `date=` knows.
+        `day` may be one of the words that `date=` knows; None for a stage that takes no date.
         """
         root = self.settings.root
         under = "" if root == Path("lake").absolute() else f" root={shlex.quote(str(root))}"
-        return f"python -m churn stage={stage} dataset={self.settings.dataset.name} date={day}{under}"
+        at = "" if day is None else f" date={day}"
+        return f"python -m churn stage={stage} dataset={self.settings.dataset.name}{at}{under}"
 
     def partition(self, kind: str, day: date | None = None) -> Partition:
         """Returns the name of this dataset's partition of a kind at a date."""

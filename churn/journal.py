@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -25,6 +26,20 @@ def start_journal(path: Path) -> Path:
         log.addHandler(handler)
     log.setLevel(logging.DEBUG)
     return path
+
+
+@contextmanager
+def unwritten() -> Iterator[None]:
+    """Keeps what its body logs from the file: for a stage that leaves no trace under the root."""
+    log = logging.getLogger("churn")
+    files = [handler for handler in log.handlers if isinstance(handler, _LateFile)]
+    for file in files:
+        log.removeHandler(file)
+    try:
+        yield
+    finally:
+        for file in files:
+            log.addHandler(file)
 
 
 class _LateFile(logging.FileHandler):

@@ -54,6 +54,14 @@ def last_known(doors: Doors) -> tuple[int, Bundle, date] | None:
     return version, bundle, on
 
 
+def named_on(doors: Doors) -> date | None:
+    """Returns the day on which the registry last named the kept copy champion to a night; None where none is noted."""
+    try:
+        return _confirmed(doors)[1]
+    except (OSError, ValueError):
+        return None
+
+
 def withdraw(doors: Doors) -> None:
     """Takes the kept copy away, before another version becomes champion."""
     _note(doors).unlink(missing_ok=True)

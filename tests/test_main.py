@@ -87,7 +87,7 @@ def test_help_and_status_import_no_heavy_library(tmp_path: Path) -> None:
         (["stage=score", "date=20260105"], "'20260105' is not an ISO date", "write 2026-01-05"),
         (["stage=score", "date=2026-13-01"], "'2026-13-01'", "month must be in 1..12"),
         (["stage=score", "date=2026-01-05", "model.seed"], "model.seed", ""),
-        (["date=2026-01-05"], "no stage", "there are: deliver, demo, drift"),
+        (["date=2026-01-05"], "no stage", "there are: deliver, demo, doctor, drift"),
         (["stage=train", "date=2026-01-01..2026-01-31"], "31 dates", "name one date"),
         (["stage=train", "date=2026-01-05", "model.monotone_constraints.x=increasing"], "unknown key", "write +model."),
         (

@@ -39,9 +39,18 @@ def check_addresses(node: object, where: str = "") -> None:
         _check_address(node.partition("://")[2], where)
 
 
+def looks_secret(name: str) -> bool:
+    """Returns whether a parameter or an environment variable of that name would hold a secret.
+
+    >>> looks_secret("PGPASSWORD"), looks_secret("PGHOST")
+    (True, False)
+    """
+    return _SECRET.search(name) is not None
+
+
 def _check_address(address: str, where: str) -> None:
     names = [unquote(name) for name in _PARAMETER.findall(address)]
-    secret = next((name for name in names if _SECRET.search(name)), None)
+    secret = next((name for name in names if looks_secret(name)), None)
     if _USER.match(address) or secret:
         found = f"the parameter {secret}" if secret else "a user or password"
         raise SettingsError(where=where, found=f"{found} in the address", action=_SECRETS_STAND)

@@ -260,6 +260,30 @@ class ScheduleStage:
     service: Service
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorStage:
+    """Settings of `stage=doctor`: what the forecast of the disk is made from, and when a state is worth a word.
+
+    The mean of the newest `nights` is what a night takes; room for fewer than `disk_nights` is told. A writer may hold
+    the registry's database for `lock_seconds`; `timers` is the pattern of the systemd timers that start the nights.
+    """
+
+    name: Literal["doctor"]
+    nights: Positive
+    disk_nights: Positive
+    lock_seconds: Annotated[float, Field(ge=0)]
+    timers: Annotated[str, Field(pattern=r"^[\w@*?.:\[\]-]+$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStage:
+    """Settings of `stage=plan`: which stage, and how many of the newest nights tell what one takes."""
+
+    name: Literal["plan"]
+    of: Literal["features", "score", "drift", "nightly"]
+    nights: Positive
+
+
 Stage = (
     SimulateStage
     | FeaturesStage
@@ -279,10 +303,12 @@ Stage = (
     | PruneStage
     | StatusStage
     | ScheduleStage
+    | DoctorStage
+    | PlanStage
 )
 
-WITHOUT_DATE = (DemoStage, HistoryStage, PruneStage, ScheduleStage, StatusStage)
-NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage)
+WITHOUT_DATE = (DemoStage, DoctorStage, HistoryStage, PruneStage, ScheduleStage, StatusStage)
+NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage, PlanStage)
 """Those that take words for dates that the lake knows, too."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
 """Those that take one date, or none for the newest night."""

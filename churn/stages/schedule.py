@@ -73,7 +73,7 @@ def _crontab(plan: Plan, stage: ScheduleStage) -> dict[str, str]:
     whose = f"sudo crontab -u {plan.user}" if stage.service.user else "crontab"
     zone = f"{plan.timezone}, where cron reads CRON_TZ (cronie); Debian's cron takes the machine's own"
     return {
-        "install": f"{whose} {shlex.quote(str(plan.place.folder / cron.table(plan)))}",
+        "install": f"{whose} - < {shlex.quote(str(plan.place.folder / cron.table(plan)))}",  # it cuts off a long name
         "it replaces": f"the whole crontab of {plan.user}: look first with {whose} -l",
         "time zone": zone,
         "memory": "cron sets no limit" if stage.service.memory else "no limit",

@@ -60,6 +60,19 @@ class Registry:
         except UnknownError:
             return self._bearer(CHAMPION)
 
+    def named(self) -> Registered | None:
+        """Returns the same as `champion`, read without loading MLflow, which writes where it stands.
+
+        Raises:
+            TryAgainError: the registry cannot be read, or knows no such model; only MLflow itself tells which.
+        """
+        try:
+            return self._tracking.bearer(self.model, CHAMPION) if self._tracking.is_born else None
+        except UnknownError as error:
+            where, found = f"registry {self.model}", "it cannot be read, or knows no model of that name"
+            action = "see that it is up; where nothing was trained yet: stage=train, then stage=promote"
+            raise TryAgainError(where=where, found=found, action=action) from error
+
     def shadow(self) -> Registered | None:
         """Returns the version that bears the alias `shadow`; None where none does."""
         try:

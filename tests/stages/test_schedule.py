@@ -90,7 +90,7 @@ def test_the_commands_that_install_it_are_told_with_the_next_run_of_each_job(kin
         assert start[:4] == ["sudo", "systemctl", "enable", "--now"]
         assert {f"{root}/schedule/{timer}" for timer in start[4:]} == {one for one in link if one.endswith(".timer")}
     else:
-        assert shlex.split(told["install"]) == ["crontab", f"{root}/schedule/churn-subscription.crontab"]
+        assert shlex.split(told["install"]) == ["crontab", "-", "<", f"{root}/schedule/churn-subscription.crontab"]
     (row,) = [line for line in ran.out.splitlines() if line.startswith("  training  ")]
     (day, time) = re.findall(r"Sat (\d{4}-\d\d-\d\d) (\d\d:\d\d)", row)[0]  # Sunday 8:00 in Tokyo
     assert time == "23:00"

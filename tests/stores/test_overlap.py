@@ -23,7 +23,7 @@ def test_results_come_in_the_order_of_their_items_whichever_is_done_first() -> N
     assert list(across(work, range(20), threads=2)) == list(range(20))
 
 
-def test_no_more_items_are_read_than_are_worked_on_and_one_that_waits() -> None:
+def test_no_more_items_are_read_ahead_than_twice_the_threads() -> None:
     read: list[int] = []
 
     def items() -> Iterator[int]:
@@ -33,9 +33,9 @@ def test_no_more_items_are_read_than_are_worked_on_and_one_that_waits() -> None:
 
     coming = across(lambda number: number, items(), threads=2)
     assert next(coming) == 0
-    assert read == [0, 1, 2]
+    assert read == [0, 1, 2, 3, 4]
     assert next(coming) == 1
-    assert read == [0, 1, 2, 3]
+    assert read == [0, 1, 2, 3, 4, 5]
 
 
 def test_an_error_while_reading_or_working_ends_it() -> None:

@@ -1,0 +1,1 @@
+"""What will break the night, looked for before it does."""
