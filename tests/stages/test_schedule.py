@@ -129,4 +129,4 @@ def test_another_user_can_read_what_it_is_to_run(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o777 == 0o755
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
     ran = done("stage=schedule", "kind=cron", "service.user=nobody", root=tmp_path / "lake")
-    assert f"sudo crontab -u nobody {folder}/churn-subscription.crontab" in ran.out
+    assert f"sudo crontab -u nobody - < {folder}/churn-subscription.crontab" in ran.out
