@@ -193,9 +193,15 @@ def _counted(doors: Doors) -> dict[date, Recorded]:
 
 
 def _on_record(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
-    """Carries it out between two records; where the second fails it stays begun, and counts."""
+    """Carries it out between two records; where the second fails it stays begun, and counts.
+
+    Another machine on the same registry may have begun meanwhile: the one whose record came first goes on.
+    """
     begun = Taken(state="begun", words=f"{plan.action.kind} has begun")
-    doors.registry.record(_decision(judged, begun))
+    mine = doors.registry.record(_decision(judged, begun))
+    first = _first_to_begin(doors, mine)
+    if first.run != mine.run:
+        return _waits(f"another run has begun it at {first.decided}")
     try:
         taken = _carry_out(doors, judged, plan=plan, verbs=verbs)
     except ChurnError as error:
@@ -205,6 +211,17 @@ def _on_record(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Tak
     except ChurnError as error:
         log.warning("what became of it is on no record, so it counts as begun: %s: %s", error.where, error.found)
     return taken
+
+
+def _first_to_begin(doors: Doors, mine: Recorded) -> Recorded:
+    """Returns the first record since the last failure that says what `mine` says of the same night."""
+    first = mine
+    for one in reversed(doors.registry.decisions()):
+        if one.kind == "drift" and one.since == mine.since:
+            if one.answer.endswith(", failed"):
+                break
+            first = one if one.answer == mine.answer else first
+    return first
 
 
 def _carry_out(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
@@ -267,4 +284,5 @@ def _command(doors: Doors, judged: Judged, action: DriftAction) -> Taken:
         "CHURN_ROOT": str(doors.settings.root),
     }
     ended = run_program(action.command, variables=variables, timeout_seconds=action.timeout_seconds)
-    return Taken(state="done" if ended.is_well else "failed", words=ended.words, exit_code=ended.code)
+    cut_off: State = "begun" if ended.is_cut_off else "failed"  # what it did until then is not known: it counts
+    return Taken(state="done" if ended.is_well else cut_off, words=ended.words, exit_code=ended.code)

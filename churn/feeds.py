@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +121,7 @@ def _remade(doors: Doors, day: date, inputs: Mapping[str, str]) -> dict[str, Tab
 
 def _publish(doors: Doors, day: date, inputs: Mapping[str, str]) -> None:
     folders = {kind: doors.lake.path(doors.partition(kind, day)) for kind in ("tables", "quarantine")}
+    doors.lake.open(doors.partition("tables", day), made_by=doors.command("features", day + timedelta(days=1)))
     with doors.lake.publish(doors.partition("feeds", day), inputs=inputs) as staging:
         tables = {name: asdict(figures) for name, figures in _count(doors, day, folders).items()}
         (staging.path / _FILE).write_text(json.dumps(tables, sort_keys=True))

@@ -23,8 +23,8 @@ from churn.settings import AUTO, STALE, Settings
 FEATURE_CODE = ("features/feature.py", "features/table.py", "features/contract.py", "stages/features.py")
 SCORE_CODE = ("training", "scoring", "explained.py", "night.py")
 DRIFT_CODE = (
-    *("drift", "watch.py", "feeds.py", "apart.py", "drift_page.py", "profiles.py", "realised.py"),
-    *("training/model_text.py", "reports/drift.py", "reports/heatmap.py", "reports/pairs.py"),
+    *("drift", "watch.py", "feeds.py", "apart.py", "drift_page.py", "profiles.py", "realised.py", "stages/drift.py"),
+    *("training/encoding.py", "training/model_text.py", "reports"),
 )
 KINDS = ("features", "predictions", "drift")
 log = logging.getLogger(__name__)

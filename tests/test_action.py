@@ -24,6 +24,7 @@ from churn.reports.outcome import Outcome
 from churn.settings import Settings
 from churn.settings.stages import DriftAction, PromoteStage, TrainStage
 from churn.stages import promote, train
+from churn.stores.decisions import Decision, Recorded
 from churn.stores.registry import Registry
 from churn.training.calibration import Platt
 from churn.training.split import Part
@@ -149,6 +150,28 @@ def test_what_was_killed_has_begun_and_counts(lake: Path) -> None:
     assert again.words.startswith("nothing more: retrain, begun for this night at 20")
     later = act(doors, judged(doors, Action.RETRAIN, day=date(2025, 8, 21)), plan=whole, verbs=NEVER)
     assert later.words == "nothing yet: the last action was on 2025-08-20, and 7 days have to pass (1 have)"
+
+
+def test_of_two_machines_the_one_whose_record_came_first_goes_on(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    doors, whole = plan(lake)
+    one, own = judged(doors, Action.RETRAIN), Registry.record
+
+    def the_others_first(registry: Registry, decision: Decision) -> Recorded:
+        own(registry, decision)
+        return own(registry, decision)
+
+    monkeypatch.setattr(Registry, "record", the_others_first)
+    taken = act(doors, one, plan=whole, verbs=NEVER)
+    assert taken.state == "waits"
+    assert taken.words.startswith("nothing yet: another run has begun it at 20")
+
+
+def test_what_was_cut_off_counts(lake: Path) -> None:
+    slow = replace(ACTION, kind="command", command=("sleep", "60"), timeout_seconds=1)
+    doors, whole = plan(lake, slow)
+    one = judged(doors, Action.RETRAIN)
+    assert act(doors, one, plan=whole, verbs=NEVER).words == "sleep was killed after 1 seconds"
+    assert act(doors, one, plan=whole, verbs=NEVER).words.startswith("nothing more: retrain, begun for this night")
 
 
 def test_one_run_acts_at_a_time(business: Path) -> None:

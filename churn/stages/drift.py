@@ -177,10 +177,7 @@ def _facts_of(watched: Watched, decided: Triage, *, stage: DriftStage) -> dict[s
 
 def _inputs(doors: Doors, champion: Champion, day: date, *, sources: dict[Partition, Manifest]) -> dict[str, str]:
     stage = doors.settings.stage_as(DriftStage)
-    before = {
-        str(night): facts and [facts["answer"], facts.get("drifted", ())]
-        for night, facts in nights_before(doors, day).items()
-    }
+    before = {str(night): facts for night, facts in nights_before(doors, day).items()}
     limits = [asdict(stage.limits), asdict(stage.alarm), asdict(stage.triage), stage.weights, stage.estimate_drop]
     return {
         **{source.kind: manifest.content for source, manifest in sources.items()},
@@ -188,7 +185,7 @@ def _inputs(doors: Doors, champion: Champion, day: date, *, sources: dict[Partit
         "code": doors.code(*DRIFT_CODE),
         "limits": fingerprint(limits),
         "nights_before": fingerprint(before),
-        "outcomes": fingerprint({str(found.day): found.verdict for found in realised(doors, day)}),
+        "outcomes": fingerprint([asdict(found) for found in realised(doors, day)]),
         "raw_days": fingerprint(raw_contents(doors, day)),
         "accepted": fingerprint(doors.settings.dataset.intake.accept),
     }

@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How it ended: its exit code (None: it could not be started, or was killed when its time was up), in words."""
+    """How it ended: its exit code (None: it could not be started, or `is_cut_off` when its time was up), in words."""
 
     code: int | None
     words: str
+    is_cut_off: bool = False
 
     @property
     def is_well(self) -> bool:
@@ -37,11 +38,11 @@ def run_program(command: Sequence[str], *, variables: Mapping[str, str], timeout
     """Returns how a program ended that was given more environment variables.
 
     >>> run_program(["false"], variables={}, timeout_seconds=60)
-    Ended(code=1, words='false ended with exit code 1')
+    Ended(code=1, words='false ended with exit code 1', is_cut_off=False)
     """
     name = command[0]
-    with tempfile.TemporaryFile() as said:
-        try:
+    try:
+        with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(  # noqa: S603 - the user's own command, from the user's own settings
                 list(command),
                 env=os.environ | dict(variables),
@@ -50,11 +51,11 @@ def run_program(command: Sequence[str], *, variables: Mapping[str, str], timeout
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
-            return Ended(code=None, words=f"{name} could not be started: {error.strerror or error}")
-        ended = _awaited(process, name, timeout_seconds)
-        _tell(said, name)
-        return ended
+            ended = _awaited(process, name, timeout_seconds)
+            _tell(said, name)
+            return ended
+    except OSError as error:
+        return Ended(code=None, words=f"{name} could not be started: {error.strerror or error}")
 
 
 def _awaited(process: subprocess.Popen[bytes], name: str, timeout_seconds: int) -> Ended:
@@ -62,7 +63,7 @@ def _awaited(process: subprocess.Popen[bytes], name: str, timeout_seconds: int) 
         code = process.wait(timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
         _kill(process)
-        return Ended(code=None, words=f"{name} was killed after {timeout_seconds:,} seconds")
+        return Ended(code=None, words=f"{name} was killed after {timeout_seconds:,} seconds", is_cut_off=True)
     except BaseException:
         _kill(process)
         raise

@@ -8,6 +8,7 @@ import pytest
 
 from churn.errors import DataError, ExitCode, LockedError, TryAgainError, gravest
 from churn.reports.outcome import Outcome
+from churn.settings import Settings
 from tests.command import churn, done, published
 
 NIGHT = ("stage=nightly", "date=2025-08-18..2025-08-20")
@@ -58,6 +59,23 @@ def test_nights_that_a_sink_has_not_had_are_named_beside_those_that_drifted(
     assert ran.code == 75
     assert "drift alarms   2025-08-18 2025-08-19\n" in ran.out
     assert "not delivered  2025-08-18 2025-08-20: run stage=deliver date=auto\n" in ran.out
+
+
+def test_of_several_nights_the_last_decides_what_is_done(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    acted: list[tuple[str | None, bool]] = []
+
+    def watched(settings: Settings, *, acts: bool) -> Outcome:
+        acted.append((settings.date, acts))
+        told = {"alarm": "no", "what to do": f"retrain: {settings.date}", "done": "nothing yet"}
+        return Outcome(headline="drift: pass", figures=told)
+
+    plain = {"rows": "1", "champion": "1"}
+    monkeypatch.setattr("churn.stages.features.run", lambda _: Outcome(headline="built"))
+    monkeypatch.setattr("churn.stages.score.run", lambda _: Outcome(headline="scored", figures=plain))
+    monkeypatch.setattr("churn.stages.drift.run", watched)
+    told = done(*NIGHT, root=lake).out
+    assert acted == [("2025-08-18", False), ("2025-08-19", False), ("2025-08-20", True)]
+    assert "what to do, last night  retrain: 2025-08-20" in told
 
 
 def test_settings_of_its_parts_can_be_set(lake: Path) -> None:
