@@ -1,7 +1,8 @@
 # The recipes that CI runs. `just` comes with requirements-dev.txt.
 bin := justfile_directory() / ".venv/bin"
 
-# All that has to hold before a change lands
+# All that has to hold before a change lands; each of them says which it is
+[parallel]
 check: lint types layers sql test
 
 lint:
