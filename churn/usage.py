@@ -1,4 +1,4 @@
-"""How is a command written, and what may be chosen?
+"""How is a command written, what may be chosen, and how does its process end?
 
 Read off conf/ and the first lines of the stage files, without importing them, so that help answers at once.
 """
