@@ -45,8 +45,11 @@ class Engine:
             raise DataError(where="model", found=found, action="build it with the encoding in the model's bundle")
         columns = np.require(matrix.T, dtype=np.float64, requirements=["C", "W"])
         scores = np.empty(len(matrix))
-        with ThreadPoolExecutor(num_threads) as threads:
-            list(threads.map(lambda piece: self._score(columns, piece, scores=scores), _pieces(len(matrix))))
+        if num_threads == 1:
+            self._score(columns, (0, len(matrix)), scores=scores)
+        else:
+            with ThreadPoolExecutor(num_threads) as threads:
+                list(threads.map(lambda piece: self._score(columns, piece, scores=scores), _pieces(len(matrix))))
         return scores
 
     def _score(self, columns: Floats, piece: tuple[int, int], *, scores: Floats) -> None:

@@ -129,8 +129,8 @@ class Predictor:
             {
                 self._bundle.key: frame[self._bundle.key],
                 self._bundle.score_name: score,
-                "score_date": pl.repeat(day, frame.height, dtype=pl.Date, eager=True),
-                "model_version": pl.repeat(self._version, frame.height, dtype=pl.Int64, eager=True),
+                "score_date": pl.Series([day], dtype=pl.Date).new_from_index(0, frame.height),
+                "model_version": pl.Series([self._version], dtype=pl.Int64).new_from_index(0, frame.height),
                 "raw_score": raw,
                 "percentile": shares,
                 "segment": name_segments(shares, segments=self._bundle.segments),

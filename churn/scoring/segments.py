@@ -69,7 +69,7 @@ def name_segments(shares: Floats, *, segments: Sequence[tuple[str, float]]) -> p
             found=", ".join(f"{name} from {share}" for name, share in segments) or "none",
             action="order them from the highest lowest percentile down to 0",
         )
-    position = np.zeros(len(shares), dtype=np.int64)
+    position = np.zeros(len(shares), dtype=np.uint8)
     for share in lowest[:-1]:
         position += ~(shares >= share)
-    return pl.Series(names, dtype=pl.Enum(names)).gather(position)
+    return pl.Series(position).cat.to(pl.Enum(names))

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from churn.errors import DataError
 
-_MOST_BYTES = 8 * 2**20
+_MOST_BYTES = 12 * 2**20
 _BUFFER_BYTES = 2**16  # of each column at a time, so that a row group of any size is streamed
 _ZSTD_LEVEL = -1  # two thirds of the time of level 1, for files of scores that are 6 % larger
 _DICTIONARY_BYTES = 2**18  # a column of more distinct values is better off without
@@ -91,7 +91,7 @@ def read_chunks(path: Path, *, rows: int, categories: Sequence[str] = ()) -> Ite
 
 
 def rows_at_a_time(path: Path, *, most: int) -> int:
-    """Returns into how many rows each row group of a file is best cut: `most`, or as many as 8 MiB hold.
+    """Returns into how many rows each row group of a file is best cut: `most`, or as many as 12 MiB hold.
 
     A row counts as 8 bytes a column, or as what it takes in the file before compression where that is more (texts).
 
