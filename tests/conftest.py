@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, copied, done
@@ -20,6 +21,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 # Before Numba is: the engine is compiled once, and not once a root.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parent.parent / ".numba_cache"))
+# A test asserts no time: the machine is shared, and a first call imports.
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=50)
+hypothesis.settings.load_profile("untimed")
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

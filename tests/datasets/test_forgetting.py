@@ -35,7 +35,7 @@ def features(folder: Path, name: str, tables: Sequence[str], day: date) -> pl.Da
     return build(pl.concat(frames), key=dataset.key, features=dataset.features, where=str(day))
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(day=st.dates(min_value=date(2025, 4, 1), max_value=date(2025, 8, 20)))
 def test_of_the_subscription_business(raw: Path, day: date) -> None:
     # One file a table, so that the SQL and not the choice of partitions has to leave the future out.
@@ -79,7 +79,7 @@ def _write_shop(folder: Path, lines: Sequence[Line]) -> None:
     frame.filter(pl.col("InvoiceDate").dt.date() >= both[0]).write_parquet(folder / "year_2010_2011.parquet")
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(lines=LINES)
 def test_of_the_shop(lines: list[Line]) -> None:
     answers = []

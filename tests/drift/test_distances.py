@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
@@ -24,7 +24,6 @@ from churn.drift.distances import (
 from churn.drift.statistics import Counts, ks, ks_exact_p_value, occupied_bins
 from churn.errors import DataError
 
-UNTIMED = settings(deadline=None, max_examples=50)
 COUNTS = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=2, max_size=12).filter(
     lambda pairs: sum(r for r, _ in pairs) > 0 and sum(c for _, c in pairs) > 0
 )
@@ -46,7 +45,6 @@ def _points(grid: npt.ArrayLike, *samples: npt.ArrayLike) -> Floats:
     return np.concatenate([[lowest], np.asarray(grid, dtype=np.float64), [highest]]).astype(np.float64)
 
 
-@UNTIMED
 @given(COUNTS)
 def test_chi_square_and_v_are_scipys_over_the_occupied_bins(pairs: list[tuple[int, int]]) -> None:
     then, now = _samples(pairs)
@@ -60,7 +58,6 @@ def test_chi_square_and_v_are_scipys_over_the_occupied_bins(pairs: list[tuple[in
     assert null.p_value(null.critical(0.03)) == pytest.approx(0.03, abs=1e-12)
 
 
-@UNTIMED
 @given(COUNTS)
 def test_jensen_shannon_is_scipys_in_base_two(pairs: list[tuple[int, int]]) -> None:
     then, now = _samples(pairs)
@@ -69,7 +66,6 @@ def test_jensen_shannon_is_scipys_in_base_two(pairs: list[tuple[int, int]]) -> N
     assert jensen_shannon(then, now) ** 2 == pytest.approx(oracle**2, abs=1e-12)
 
 
-@UNTIMED
 @given(VALUES, VALUES)
 def test_wasserstein_is_scipys_where_the_grid_holds_every_value(then: list[int], now: list[int]) -> None:
     grid = sorted({*then, *now})
@@ -78,7 +74,6 @@ def test_wasserstein_is_scipys_where_the_grid_holds_every_value(then: list[int],
         assert figure == pytest.approx(stats.wasserstein_distance(then, now), abs=1e-12)
 
 
-@UNTIMED
 @given(VALUES, VALUES, st.sets(st.integers(-4, 9), max_size=5), st.booleans())
 def test_wasserstein_lies_within_its_bounds_on_any_coarser_grid(
     then: list[int], now: list[int], grid: set[int], mean_known: bool
@@ -178,7 +173,6 @@ def test_the_null_of_wasserstein_is_the_same_for_the_same_seed() -> None:
     assert not np.array_equal(one, other)
 
 
-@UNTIMED
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 10_000))
 def test_the_exact_ks_p_value_is_scipys_where_nothing_ties(n: int, m: int, seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -188,7 +182,6 @@ def test_the_exact_ks_p_value_is_scipys_where_nothing_ties(n: int, m: int, seed:
     assert ks_exact_p_value(_cells(then, grid), _cells(now, grid)) == pytest.approx(oracle.pvalue, abs=1e-12)
 
 
-@UNTIMED
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=5))
 def test_the_exact_ks_p_value_counts_all_ways_to_deal_tied_rows(pairs: list[tuple[int, int]]) -> None:
     then, now = _samples(pairs)

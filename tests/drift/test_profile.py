@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -22,7 +22,6 @@ from churn.errors import DataError
 COLUMNS = [Column(name="spend", dtype="number"), Column(name="plan", dtype="category")]
 SCHEMA = {"spend": pl.Float64, "plan": pl.String}
 SPEND = st.none() | st.floats() | st.sampled_from([0.0, -0.0, 1.0, 0.1])
-UNTIMED = settings(deadline=None, max_examples=50)
 ROWS = st.lists(st.tuples(SPEND, st.none() | st.sampled_from(["a", "b", "null", ""])), max_size=30)
 
 
@@ -48,7 +47,6 @@ def _shares(bins: NumberBins, frame: pl.DataFrame) -> dict[str, int]:
     return dict(binned)
 
 
-@UNTIMED
 @given(ROWS, ROWS, ROWS)
 def test_adding_nights_equals_profiling_their_rows_together(reference, first, second) -> None:  # type: ignore[no-untyped-def]
     bins = freeze_bins(_frame(reference), COLUMNS)
@@ -57,7 +55,6 @@ def test_adding_nights_equals_profiling_their_rows_together(reference, first, se
     assert (one + two).rows == len(first) + len(second)
 
 
-@UNTIMED
 @given(ROWS, st.integers(1, 7))
 def test_how_the_rows_are_cut_makes_no_difference(rows, size: int) -> None:  # type: ignore[no-untyped-def]
     frame = _frame(rows)
@@ -65,7 +62,6 @@ def test_how_the_rows_are_cut_makes_no_difference(rows, size: int) -> None:  # t
     assert profile(bins, frame.iter_slices(size)) == profile(bins, [frame])
 
 
-@UNTIMED
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
 def test_the_sum_is_exact(values: list[float]) -> None:
     assert exact_sum(np.array(values, dtype=np.float64)) == sum(map(Fraction, values))
@@ -167,7 +163,6 @@ def test_a_level_may_be_called_null() -> None:
     assert bins.count(pl.Series(["null", "null", None])).cells == (1, 0, 0, 2)
 
 
-@UNTIMED
 @given(st.lists(st.integers(-9, 9), min_size=1), st.lists(st.integers(-9, 9), min_size=1))
 def test_the_median_is_the_lower_median_where_the_grid_holds_it(reference: list[int], current: list[int]) -> None:
     bins = _bins_of(_numbers(reference))
@@ -177,7 +172,6 @@ def test_the_median_is_the_lower_median_where_the_grid_holds_it(reference: list[
     assert bins.median(bins.count(_numbers(current)["x"])) == (None if outside else expected)
 
 
-@UNTIMED
 @given(st.integers(0, 10_000), st.sampled_from([20, 3_000]))
 def test_ks_from_a_profile_is_scipys_within_the_stated_error(seed: int, rows: int) -> None:
     draw = np.random.default_rng(seed)
@@ -219,7 +213,6 @@ def test_a_column_of_another_type_is_refused(column: Column, series: pl.Series) 
         freeze_bins(series.to_frame(), [column])
 
 
-@UNTIMED
 @given(ROWS, ROWS)
 def test_bytes_give_back_the_profile_and_are_the_same_each_time(reference, current) -> None:  # type: ignore[no-untyped-def]
     bins = freeze_bins(_frame(reference), COLUMNS)

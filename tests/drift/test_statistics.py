@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -20,7 +20,6 @@ from churn.drift.statistics import (
 )
 from churn.errors import DataError
 
-UNTIMED = settings(deadline=None, max_examples=50)
 COUNTS = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=2, max_size=12).filter(
     lambda pairs: sum(r for r, _ in pairs) > 0 and sum(c for _, c in pairs) > 0
 )
@@ -32,14 +31,12 @@ def _psi_by_hand(then: list[int], now: list[int]) -> float:
     return sum((c / m - r / n) * math.log((c / m) / (r / n)) for r, c in kept)
 
 
-@UNTIMED
 @given(COUNTS)
 def test_psi_is_the_textbook_sum_over_smoothed_shares(pairs: list[tuple[int, int]]) -> None:
     then, now = [r for r, _ in pairs], [c for _, c in pairs]
     assert psi(np.array(then), np.array(now)) == pytest.approx(_psi_by_hand(then, now), abs=1e-12)
 
 
-@UNTIMED
 @given(COUNTS)
 def test_psi_is_never_negative_and_empty_bins_change_nothing(pairs: list[tuple[int, int]]) -> None:
     then, now = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
@@ -127,7 +124,6 @@ def _cells(values: list[int], grid: list[int]) -> np.ndarray:
     return cells
 
 
-@UNTIMED
 @given(SMALL, SMALL)
 def test_ks_is_exact_where_the_grid_holds_every_reference_value(then: list[int], now: list[int]) -> None:
     grid = sorted(set(then))
@@ -136,7 +132,6 @@ def test_ks_is_exact_where_the_grid_holds_every_reference_value(then: list[int],
     assert found.error == 0
 
 
-@UNTIMED
 @given(SMALL, SMALL, st.sets(st.integers(-4, 4), max_size=4))
 def test_ks_is_within_its_error_on_any_coarser_grid(then: list[int], now: list[int], points: set[int]) -> None:
     reference = _cells(then, sorted(points))
@@ -162,7 +157,6 @@ def test_the_critical_ks_shrinks_with_the_root_of_n(n: int, critical: float) -> 
     assert ks_p_value(found, reference_n=n, current_n=2 * n) == pytest.approx(0.05)
 
 
-@UNTIMED
 @given(st.lists(st.floats(0, 1), max_size=20), st.sampled_from([0.01, 0.05, 0.3]))
 def test_benjamini_hochberg_rejects_what_scipy_adjusts_below_alpha(p_values: list[float], alpha: float) -> None:
     adjusted = stats.false_discovery_control(p_values) if p_values else np.array([])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.drift.profile import Column, freeze_bins, profile, to_parquet
@@ -20,7 +20,6 @@ SCHEMA = {"spend": pl.Float64, "plan": pl.String}
 ODD = [0.0, -0.0, 5e-324, -5e-324, 2.3e-308, 1e300, -1e300, 1.7976931348623157e308, float("inf"), -float("inf"), 0.1]
 SPEND = st.none() | st.floats() | st.sampled_from(ODD)
 ROWS = st.lists(st.tuples(SPEND, st.none() | st.sampled_from(["a", "b", ""])), max_size=40)
-UNTIMED = settings(deadline=None, max_examples=40)
 
 
 def _frame(rows: list[tuple[float | None, str | None]]) -> pl.DataFrame:
@@ -32,7 +31,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("kernel")
 
 
-@UNTIMED
 @given(reference=ROWS, current=ROWS, size=st.integers(1, 7))
 def test_the_kernel_counts_what_sorting_counts(folder: Path, reference, current, size: int) -> None:  # type: ignore[no-untyped-def]
     bins, frame = freeze_bins(_frame(reference), COLUMNS), _frame(current)

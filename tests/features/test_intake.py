@@ -659,14 +659,14 @@ def check_against_python(rows: list[dict[str, object]], chunk: pl.DataFrame, *, 
     assert found.broken.drop(RAW_DAY, "rule").equals(chunk.cast(pl.String).filter(was_broken))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(TYPED, max_size=12))
 def test_typed_rows_are_sorted_as_a_statement_in_python_sorts_them(rows: list[dict[str, object]]) -> None:
     types = {name: TYPES[kind] for name, kind in KINDS.items()} | {"order_id": pl.Float64()}
     check_against_python(rows, pl.DataFrame(rows, schema=types), text=False)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(TEXT, max_size=12))
 def test_rows_of_text_are_sorted_as_a_statement_in_python_sorts_them(rows: list[dict[str, object]]) -> None:
     check_against_python(rows, pl.DataFrame(rows, schema=dict.fromkeys(KINDS, pl.String())), text=True)

@@ -98,7 +98,7 @@ def test_a_score_whose_top_finds_nobody_starts_at_precision_zero() -> None:
     assert max(found.precisions) == pytest.approx(5 / 35)
 
 
-@settings(deadline=None, max_examples=30)  # the first call imports scikit-learn; the machine is shared
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.sampled_from([0, 3, 20]))
 def test_the_order_of_rows_changes_no_curve(seed: int, grid: int) -> None:
     labels, scores = _rows(60, seed=seed, grid=grid)

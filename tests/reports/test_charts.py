@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.reports.axis import Axis, Nights
@@ -136,7 +136,6 @@ def test_roles_differ_by_sign_and_not_by_colour_alone() -> None:
     assert len({mark.get("d") for mark in _of(svg, "mark")}) == len(roles)
 
 
-@settings(deadline=None)  # the machine is shared
 @given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.integers(0, 20_000), st.integers(0, 400))
 def test_months_hold_every_window_and_have_one_to_six_ticks(first: date, days: int, horizon_days: int) -> None:
     last = first + timedelta(days)
@@ -147,7 +146,6 @@ def test_months_hold_every_window_and_have_one_to_six_ticks(first: date, days: i
     assert all(day.day == 1 and months.first <= day < months.end for day in months.ticks())
 
 
-@settings(deadline=None)  # the machine is shared
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5))
 def test_an_axis_holds_its_values_and_has_two_to_six_ticks(values: list[float]) -> None:
     values = [round(value, 3) for value in values]
@@ -164,7 +162,6 @@ def test_the_middle_of_an_axis_is_half_way_wherever_it_begins() -> None:
     assert [axis.percent(value) for value in (10.0, 20.0, 30.0)] == [0, 50, 100]
 
 
-@settings(deadline=None)  # the machine is shared
 @given(st.text(st.characters(exclude_characters="\r")))  # a reader of XML turns it into a line feed
 def test_any_text_stays_text(text: str) -> None:
     found = ET.fromstring(element("text", words(text), name=text))

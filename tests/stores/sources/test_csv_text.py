@@ -132,7 +132,7 @@ def test_a_declared_date_is_the_day_of_the_folder(texts: Texts) -> None:
 FIELD = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r\x1f\ufeff"), max_size=6)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     written=st.lists(st.tuples(FIELD, FIELD, FIELD), max_size=12),
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),

@@ -129,7 +129,7 @@ def test_a_path_that_spells_one_day_out_is_that_day_where_nothing_else_can_say_i
 # ---- chunks
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     dealt=st.lists(
         st.tuples(
