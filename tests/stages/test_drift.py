@@ -26,6 +26,7 @@ from churn.stages import drift
 from churn.stores.parquet import write_table
 from churn.stores.registry import Registry
 from tests.command import churn, copied, done, published
+from tests.test_hints import FAULT
 from tests.test_realised import NIGHT as PAST
 
 NIGHT = "2025-08-20"
@@ -156,21 +157,21 @@ def test_nights_that_look_back_on_a_stale_one_are_looked_at_again(
 def test_a_verdict_whose_record_failed_is_on_record_once_a_later_run_can(
     scored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails = (*DRIFT, *ALWAYS, "stage.triage.nights=1", "stage.triage.weight=0.01")
+    monkeypatch.setattr("churn.feeds.find_faults", lambda *_: (FAULT,))
 
     def silent(*_: object) -> None:
         raise TryAgainError(where="registry", found="no answer", action="try again")
 
     with monkeypatch.context() as patch:
         patch.setattr(Registry, "record", silent)
-        ran = churn(*fails, root=scored)
+        ran = churn(*DRIFT, root=scored)
     assert "is on no record in MLflow" in ran.err
     registry = Doors(settings_of(*DRIFT, f"root={scored}")).registry
     assert [one for one in registry.decisions() if one.kind == "drift"] == []
     for _ in range(2):
-        assert "nothing to do" in churn(*fails, root=scored).err
+        assert "nothing to do" in churn(*DRIFT, root=scored).err
         (one,) = [one for one in registry.decisions() if one.kind == "drift"]
-        assert (one.since, one.answer) == (NIGHT, "retrain")
+        assert (one.since, one.answer) == (NIGHT, "stop")
     assert (
         Path(registry.page_of(one.run, "report.html")).read_text()
         == (scored / FILE).with_name("report.html").read_text()
