@@ -20,21 +20,20 @@ from churn.decision import who
 from churn.doors import Doors
 from churn.drift.triage import Action, Triage
 from churn.errors import ChurnError, ExitCode
-from churn.promotion.duels import NonInferior, Superior
-from churn.promotion.gates import Gate
 from churn.reports.outcome import Outcome
 from churn.settings import Settings
 from churn.settings.stages import DriftAction, PromoteStage, TrainStage
 from churn.stores.decisions import Decision, Recorded
 from churn.stores.program import run_program
+from churn.stores.runs import cut
 
 log = logging.getLogger(__name__)
 
-State: TypeAlias = Literal["nothing", "waits", "begun", "done", "failed"]
+State: TypeAlias = Literal["nothing", "waits", "begun", "done", "unchanged", "failed"]
 _MONTH = timedelta(days=30)
+_ON_RECORD: tuple[State, ...] = ("begun", "done", "unchanged", "failed")
 _ANOTHER_MODEL = (Action.RETRAIN, Action.RECALIBRATE)
 _NOT_WORTH_A_RECORD = (Action.NONE, Action.INSUFFICIENT)
-_RANKING: frozenset[str | None] = frozenset({None, "auc", "average_precision", "captured", "ks"})
 _LONGEST_REASON = 1000  # that stage=promote takes
 
 
@@ -68,7 +67,7 @@ class Verbs:
 class Taken:
     """What was done: nothing, as nobody asked for more; it waits for the cool-down or the budget; done; or it failed.
 
-    On record it is `begun` first.
+    On record it is `begun` first. `unchanged`: what came out is the champion itself.
 
     `words` say what, or why not. `version` is the one that was made, `promoted` whether it reigns now. `exit_code` is
     the user's command's, or that of the stage that failed; None where there is none.
@@ -95,7 +94,8 @@ def act(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
     if called_for not in _ANOTHER_MODEL:
         return Taken(state="nothing", words="nothing: it calls for no other model")
     if plan.action.kind == "none":
-        return Taken(state="nothing", words="nothing: stage.action.kind=none only reports")
+        words = f"nothing: action.kind=none only reports; to act: {doors.command('drift', day)} action.kind=retrain"
+        return Taken(state="nothing", words=words)
     try:
         with doors.lake.lock(doors.partition("actions")):
             taken = _held_back(doors, judged, plan.action) or _on_record(doors, judged, plan=plan, verbs=verbs)
@@ -105,17 +105,29 @@ def act(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
     return taken
 
 
-def record(doors: Doors, judged: Judged, *, figures: Mapping[str, float], pages: Mapping[str, str]) -> None:
+def record(
+    doors: Doors, judged: Judged, *, figures: Mapping[str, float], pages: Mapping[str, str], is_new: bool = True
+) -> None:
     """Keeps the verdict about a night in MLflow, where it calls for something; one that does not answer is warned of.
 
-    `figures` are numbers by name, `pages` HTML by file name.
+    `figures` are numbers by name, `pages` HTML by file name. One that is not new is kept where its run could not.
     """
     if judged.triage.action in _NOT_WORTH_A_RECORD:
         return
+    decision = _decision(judged, figures=figures, pages=pages)
     try:
-        doors.registry.record(_decision(judged, figures=figures, pages=pages))
+        if is_new or not _stands_last(doors, decision):
+            doors.registry.record(decision)
     except ChurnError as error:
         log.warning("drift of %s is on no record in MLflow: %s: %s", judged.day, error.where, error.found)
+
+
+def _stands_last(doors: Doors, verdict: Decision) -> bool:
+    """Returns whether the last verdict on record about a night is this one."""
+    about = [one for one in doors.registry.decisions() if one.kind == "drift" and one.since == verdict.since]
+    last = next((one for one in reversed(about) if one.answer in set(Action)), None)
+    words = (verdict.answer, verdict.champion, cut(verdict.reason))
+    return last is not None and (last.answer, last.champion, last.reason) == words
 
 
 def _decision(
@@ -160,7 +172,8 @@ def _held_back(doors: Doors, judged: Judged, limits: DriftAction) -> Taken | Non
     if reigning is None or reigning.version != version:
         now = f"version {reigning.version} is champion by now" if reigning else "nobody is champion"
         return _waits(f"{now}, and the verdict is about version {version}")
-    within = [night for night in done if day - _MONTH < night <= day]
+    spent = [night for night, one in done.items() if not one.answer.endswith(", unchanged")]
+    within = [night for night in spent if day - _MONTH < night <= day]
     if len(within) >= limits.monthly_budget:
         nights = f" ({', '.join(map(str, within))})" if within else ""
         return _waits(f"{len(within)} of {limits.monthly_budget} actions of 30 days are spent{nights}")
@@ -185,8 +198,11 @@ def _waits(why: str) -> Taken:
 
 
 def _counted(doors: Doors) -> dict[date, Recorded]:
-    """Returns what was begun about drift and did not fail, by its night, in the order of the nights."""
-    answers = {_answer(action, state): state for action in _ANOTHER_MODEL for state in ("begun", "done", "failed")}
+    """Returns what was begun about drift and did not fail, by its night, in the order of the nights.
+
+    What gave the champion itself is among it: the next night would give the same, so it cools down, too.
+    """
+    answers = {_answer(action, state): state for action in _ANOTHER_MODEL for state in _ON_RECORD}
     latest = {one.since: one for one in doors.registry.decisions() if one.kind == "drift" and one.answer in answers}
     counted = {night: one for night, one in latest.items() if answers[one.answer] != "failed"}
     return {date.fromisoformat(night): counted[night] for night in sorted(counted)}
@@ -235,15 +251,19 @@ def _retrain(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken
     trained = verbs.train(doors.settings.at(plan.train, judged.day.isoformat()))
     if trained.unpromotable or trained.version is None:
         return Taken(state="done", words=f"{trained.headline}; {trained.unpromotable}", version=trained.version)
+    if trained.version == judged.champion.version:
+        return _unchanged(trained.headline, trained.version)
     promoted = verbs.promote(_judging(doors, judged, replace(plan.promote, version=trained.version)))
     return _made(trained.headline, trained.version, promoted=promoted)
 
 
 def _recalibrate(doors: Doors, judged: Judged, *, plan: Plan, verbs: Verbs) -> Taken:
-    from churn.refit import refit
+    from churn.refit import gates_of_a_refit, refit
 
     champion, promote = judged.champion, plan.promote
     version = refit(doors, champion, day=judged.day, kind=plan.train.calibration)
+    if version == champion.version:
+        return _unchanged("its curve was fitted on these very rows", version)
     by_brier = replace(promote, version=version, gates=gates_of_a_refit(promote.gates))
     promoted = verbs.promote(_judging(doors, judged, by_brier))
     return _made(f"version {version} is version {champion.version} recalibrated", version, promoted=promoted)
@@ -254,24 +274,16 @@ def _judging(doors: Doors, judged: Judged, promote: PromoteStage) -> Settings:
     return doors.settings.at(replace(promote, reason=reason), judged.day.isoformat())
 
 
+def _unchanged(why: str, version: int) -> Taken:
+    return Taken(
+        state="unchanged", words=f"nothing new, version {version} is the champion itself: {why}", version=version
+    )
+
+
 def _made(words: str, version: int, *, promoted: Outcome) -> Taken:
     """Returns what the gates made of a version: a refusal is an end like any other."""
     is_champion = promoted.code is ExitCode.OK
     return Taken(state="done", words=f"{words}; {promoted.headline}", version=version, promoted=is_champion)
-
-
-def gates_of_a_refit(gates: Mapping[str, Gate]) -> dict[str, Gate]:
-    """Returns the gates with comparisons by the Brier score, on which a refit has to be better.
-
-    The trees of both are the same, and so is their ranking: no measure of ranking can tell the two apart.
-    """
-    return {name: _of_a_refit(gate) for name, gate in gates.items()}
-
-
-def _of_a_refit(gate: Gate) -> Gate:
-    if isinstance(gate, Superior | NonInferior) and gate.metric in _RANKING:
-        return Superior(kind="superior", alpha=gate.alpha, metric="brier")
-    return gate
 
 
 def _command(doors: Doors, judged: Judged, action: DriftAction) -> Taken:

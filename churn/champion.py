@@ -73,7 +73,7 @@ def champion_tonight(doors: Doors) -> Champion:
 
 def _ready(doors: Doors, registered: Registered | None) -> Champion:
     if registered is None:
-        action = f"run stage=train, then stage=promote (dataset={doors.settings.dataset.name})"
+        action = f"run: {doors.command('train', None)} && {doors.command('promote', None)}"
         raise SettingsError(where=f"registry {doors.registry.model}", found="no champion yet", action=action)
     return Champion(version=registered.version, bundle=kept_champion.bundle_of(doors, registered))
 
@@ -91,7 +91,7 @@ def champion_of(doors: Doors, day: date) -> Champion:
         first = (
             f"the first reign began on {min(reign.since for reign in reigns)}" if reigns else "no reign is on record"
         )
-        action = "score it with today's champion: stage.model=current"
+        action = f"score it with today's champion: {doors.command('score', day)} stage.model=current"
         raise SettingsError(where=f"champion of {day}", found=f"none: {first}", action=action)
     return version_of(doors, past[-1].version)
 

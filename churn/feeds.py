@@ -68,12 +68,18 @@ def name_faults(doors: Doors, day: date, folders: Mapping[str, Path]) -> tuple[F
 
 def raw_contents(doors: Doors, day: date) -> dict[str, list[str]]:
     """Returns the contents, good and quarantined, of the raw days that decide what `find_faults` finds."""
-    return {str(held): [*_inputs(doors, held, manifest).values()] for held, manifest in _held(doors, until=day).items()}
+    held, code = _held(doors, until=day), doors.code(*_CODE)
+    return {str(raw): [*_inputs(doors, raw, manifest, code=code).values()] for raw, manifest in held.items()}
 
 
-def _inputs(doors: Doors, day: date, tables: Manifest) -> dict[str, str]:
+def excused_days(doors: Doors, day: date) -> tuple[date, ...]:
+    """Returns those of the raw days of `raw_contents` that are taken as they are, in order."""
+    return tuple(sorted(_excused(doors, _held(doors, until=day))))
+
+
+def _inputs(doors: Doors, day: date, tables: Manifest, *, code: str) -> dict[str, str]:
     bad = doors.lake.manifest(doors.partition("quarantine", day))
-    return {"tables": tables.content, "quarantine": bad.content if bad else "none", "code": doors.code(*_CODE)}
+    return {"tables": tables.content, "quarantine": bad.content if bad else "none", "code": code}
 
 
 def _held(doors: Doors, *, until: date) -> dict[date, Manifest]:
@@ -83,15 +89,16 @@ def _held(doors: Doors, *, until: date) -> dict[date, Manifest]:
 
 
 def _excused(doors: Doors, held: Mapping[date, Manifest]) -> set[date]:
-    named = doors.settings.dataset.intake.accept
-    return {day for day, manifest in held.items() if "accepted" in manifest.facts or day.isoformat() in named}
+    intake = doors.settings.dataset.intake
+    return {day for day, found in held.items() if "accepted" in found.facts or intake.reason(day) is not None}
 
 
 def _kept(doors: Doors, held: Mapping[date, Manifest]) -> dict[date, dict[str, TableFigures]]:
     """Returns the figures of raw days that the lake holds; those that are not there for these very rows are made."""
     found: dict[date, dict[str, TableFigures]] = {}
+    code = doors.code(*_CODE)
     for day, manifest in held.items():
-        inputs = _inputs(doors, day, manifest)
+        inputs = _inputs(doors, day, manifest, code=code)
         if not doors.lake.is_current(doors.partition("feeds", day), inputs):
             _publish(doors, day, inputs)
         found[day] = _read(doors, day) or _remade(doors, day, inputs)

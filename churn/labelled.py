@@ -20,6 +20,7 @@ from churn.dates import first_gap
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.raw_days import RawDays, in_lake, require_unchanged, require_whole
+from churn.settings.stages import OutcomesStage
 from churn.stores.parquet import read_table
 from churn.stores.partition import fingerprint
 from churn.training.hashing import Ints, buckets
@@ -87,7 +88,10 @@ def require_ripe(doors: Doors, raw: RawDays, dates: Sequence[date], *, known_at:
     if unripe:
         span = str(unripe[0]) if len(unripe) == 1 else f"{unripe[0]} to {unripe[-1]}"
         found = f"{len(unripe)} of {len(dates)} dates not ripe at {known_at}: {span}"
-        action = f"use dates up to {known_at - horizon}, or date={unripe[-1] + horizon} or later"
+        later = f"the others once raw days up to {unripe[-1] + horizon - timedelta(days=1)} are there"
+        if not isinstance(doors.settings.stage, OutcomesStage):
+            later = f"or date={unripe[-1] + horizon} or later"
+        action = f"use dates up to {known_at - horizon}, {later}"
         raise DataError(where=f"labels {doors.dataset.name}", found=found, action=action)
     for day in dates:
         _require_window(doors, raw, day, known_at=known_at)

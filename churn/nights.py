@@ -1,9 +1,10 @@
 """Which nights does `date=` mean?
 
 Days and ranges mean themselves. `auto` is every night that was missed, oldest first, up to the day after the newest raw
-day; `stale` is every published night that was made from other raw days, SQL or code than there are now. Both are read
-off the manifests and the sources, so there is no second book to disagree with. A raw day that cannot be brought stops
-the nights after it alone: those before it are done, and the run then ends with its error.
+day; `stale` is every published night that was made from other raw days, SQL or code than there are now, or judged by
+other outcomes, limits or earlier nights. Both are read off the manifests and the sources, so there is no second book to
+disagree with. A raw day that cannot be brought stops the nights after it alone: those before it are done, and the run
+then ends with its error.
 """
 
 from __future__ import annotations
@@ -14,19 +15,18 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from churn.doors import Doors
+from churn.drift.nights import MOST_NIGHTS
 from churn.errors import DataError, gravest
 from churn.explained import TEMPLATES, keep_templates
 from churn.raw_days import RawDays, bring
 from churn.reports.outcome import Outcome
 from churn.settings import AUTO, STALE, Settings
+from churn.verdict_inputs import verdict_inputs
 
 FEATURE_CODE = ("features/feature.py", "features/table.py", "features/contract.py", "stages/features.py")
 SCORE_CODE = ("training", "scoring", "explained.py", "night.py")
-DRIFT_CODE = (
-    *("drift", "watch.py", "feeds.py", "apart.py", "drift_page.py", "profiles.py", "realised.py", "stages/drift.py"),
-    *("training/encoding.py", "training/model_text.py", "reports"),
-)
 KINDS = ("features", "predictions", "drift")
+_LOOK_BACK = timedelta(days=MOST_NIGHTS)
 log = logging.getLogger(__name__)
 
 
@@ -53,7 +53,8 @@ class Nights:
 
     def _left_out(self) -> dict[str, str]:
         nights = f"{len(self.too_old):,} missed nights, {self.too_old[0]} to {self.too_old[-1]}"
-        return {"left out": f"{nights}: raise catch_up_days, or name them with date="}
+        named = f"date={self.too_old[0]}..{self.too_old[-1]}"
+        return {"left out": f"{nights}: raise catch_up_days, or name them with {named}"}
 
 
 def nights(doors: Doors, *kinds: str) -> Nights:
@@ -114,8 +115,16 @@ def _missed(doors: Doors, kind: str) -> Nights:
 def _stale(doors: Doors, kinds: Sequence[str]) -> Nights:
     published = {day for kind in kinds for day in doors.lake.days(kind, doors.dataset.name)}
     found, raw = with_raw_days(doors, Nights(dates=tuple(sorted({*published, doors.newest_night}))))
-    there = (day for day in found.dates if day in published)
-    return replace(found, dates=tuple(day for day in there if changes(doors, day, raw, kind=kinds[-1])))
+    there = [day for day in found.dates if day in published]
+    stale = [day for day in there if changes(doors, day, raw, kind=kinds[-1])]
+    after = _judged_after(doors, stale) if kinds[-1] == "drift" else set()
+    return replace(found, dates=tuple(day for day in there if day in {*stale, *after}))
+
+
+def _judged_after(doors: Doors, stale: Sequence[date]) -> set[date]:
+    """Returns the nights whose verdict looks back on one that is made again: it may be found to be another."""
+    judged = doors.lake.days("drift", doors.dataset.name)
+    return {day for day in judged if any(one < day < one + _LOOK_BACK for one in stale)}
 
 
 def changes(doors: Doors, day: date, raw: RawDays, *, kind: str) -> tuple[str, ...]:
@@ -132,8 +141,8 @@ def changes(doors: Doors, day: date, raw: RawDays, *, kind: str) -> tuple[str, .
             now[TEMPLATES] = keep_templates(doors, doors.settings.dataset.reasons)
         found += tuple(f"scores: {text}" for text in differences(scores.inputs, scores.inputs | now))
     if features and scores and drift and kind == "drift":
-        now = {"features": features.content, "predictions": scores.content, "code": doors.code(*DRIFT_CODE)}
-        found += tuple(f"drift: {text}" for text in differences(drift.inputs, drift.inputs | now))
+        now = verdict_inputs(doors, day, features=features, scores=scores)
+        found += tuple(f"drift: {text}" for text in differences(drift.inputs, now))
     return found
 
 

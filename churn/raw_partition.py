@@ -41,7 +41,8 @@ def accept(
         DataError: there is none.
     """
     then = held.facts.get("accepted", {}).get("reason") if held and _same_rows(tallies, tallies_of(held)) else None
-    reason = doors.settings.dataset.intake.accept.get(day.isoformat(), then)
+    named = doors.settings.dataset.intake.reason(day)
+    reason = then if named is None else named
     where = f"raw {doors.dataset.name} {day}"
     if reason is None:
         command = doors.command(doors.settings.stage.name, doors.settings.date or doors.day)

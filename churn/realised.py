@@ -18,7 +18,6 @@ from churn.doors import Doors
 from churn.errors import DataError
 from churn.promotion.hindsight import Hindsight
 from churn.promotion.metrics import Z95
-from churn.stores.parquet import read_table
 from churn.stores.partition import Manifest
 
 if TYPE_CHECKING:
@@ -160,6 +159,8 @@ def realised_on(doors: Doors, day: date) -> Realised:
     Raises:
         DataError: its outcomes are not published, or not the bytes that were.
     """
+    from churn.stores.parquet import read_table
+
     partition = doors.partition(KIND, day)
     manifest = doors.lake.open(partition, made_by=doors.command(KIND, day))
     return from_table(read_table(doors.lake.path(partition) / FILE), manifest, day=day)

@@ -18,6 +18,8 @@ from churn.champion import Champion, learned_dates
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
+from churn.promotion.duels import NonInferior, Superior
+from churn.promotion.gates import Gate
 from churn.stores.git import commit
 from churn.stores.partition import fingerprint
 from churn.stores.runs import Candidate
@@ -29,6 +31,7 @@ from churn.training.split import BUCKETS, Part
 
 REFIT_CODE = ("training", "drift", "promotion", "candidate.py", "labelled.py", "refit.py")
 _HALF = BUCKETS // 2
+_RANKING: frozenset[str | None] = frozenset({None, "auc", "average_precision", "captured", "ks"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,7 @@ def refit(doors: Doors, champion: Champion, *, day: date, kind: str) -> int:
     """
     if champion.bundle.task != "binary":
         found = "a regression, whose scores have no calibration"
-        raise DataError(where=_where(champion), found=found, action="train another: stage=train")
+        raise DataError(where=_where(champion), found=found, action=f"train another: {doors.command('train', day)}")
     with doors.lake.lock(doors.partition("training"), shared=True):  # nothing that is read here is pruned meanwhile
         halves = _halves(doors, champion, day)
         calibration, test = (read_labelled(doors, part, known_at=day) for part in (halves.calibration, halves.test))
@@ -71,8 +74,9 @@ def _halves(doors: Doors, champion: Champion, day: date) -> _Halves:
     horizon = timedelta(days=doors.dataset.horizon_days)
     ripe = [night for night in doors.lake.days("features", doors.dataset.name) if night + horizon <= day]
     if not ripe:
-        found, action = f"no night with features has labels that are ripe at {day}", "make an earlier night"
-        raise DataError(where=_where(champion), found=found, action=f"{action}: {doors.command('features', 'D')}")
+        found = f"no night with features has labels that are ripe at {day}"
+        action = f"make an earlier night: {doors.command('features', day - horizon)}"
+        raise DataError(where=_where(champion), found=found, action=action)
     night = max(ripe)
     if learned_dates(champion, Part(dates=(night,)), horizon_days=doors.dataset.horizon_days):
         found = f"the champion learned labels of {night}, the newest night with features and ripe labels"
@@ -121,6 +125,20 @@ def _bundle(doors: Doors, bundle: Bundle, choice: Choice, *, test: Labelled, lin
         reference=reference_of(doors, test, scores),
         bands=Bands.fit(scores, test.labels, task=bundle.task),
     )
+
+
+def gates_of_a_refit(gates: Mapping[str, Gate]) -> dict[str, Gate]:
+    """Returns the gates with comparisons by the Brier score, on which a refit has to be better.
+
+    The trees of both are the same, and so is their ranking: no measure of ranking can tell the two apart.
+    """
+    return {name: _of_a_refit(gate) for name, gate in gates.items()}
+
+
+def _of_a_refit(gate: Gate) -> Gate:
+    if isinstance(gate, Superior | NonInferior) and gate.metric in _RANKING:
+        return Superior(kind="superior", alpha=gate.alpha, metric="brier")
+    return gate
 
 
 def candidate_of(bundle: Bundle) -> Candidate:

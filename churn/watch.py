@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from churn.apart import told_apart
 from churn.champion import Champion
 from churn.doors import Doors
-from churn.drift.nights import MOST_NIGHTS, nights_in_a_row
+from churn.drift.nights import nights_in_a_row
 from churn.drift.triage import Drifting, Moved, Signs
 from churn.drift.triage import Realised as Became
 from churn.findings import Answer
@@ -24,6 +24,7 @@ from churn.promotion.hindsight import Hindsight
 from churn.promotion.metrics import Z95
 from churn.realised import Realised, realised
 from churn.settings.stages import DriftStage
+from churn.verdict_inputs import nights_before
 
 if TYPE_CHECKING:
     from churn.drift.cbpe import Estimated
@@ -171,10 +172,3 @@ def judged(doors: Doors, champion: Champion, now: Profile) -> DriftVerdict:
         segments=segments if any(column.name == segments for column in then.bins.columns) else None,
         weights=gain_shares(bundle.model_text) if stage.weights == "model" else None,
     )
-
-
-def nights_before(doors: Doors, day: date) -> dict[date, Mapping[str, Any] | None]:
-    """Returns what the nights before one were found to be, by their manifests, oldest first; None: not there."""
-    days = [day - timedelta(days=count) for count in range(MOST_NIGHTS - 1, 0, -1)]
-    held = {night: doors.lake.manifest(doors.partition("drift", night)) for night in days}
-    return {night: manifest.facts if manifest else None for night, manifest in held.items()}

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from churn.action import Judged, Plan, Taken, Verbs, act, gates_of_a_refit, record
+from churn.action import Judged, Plan, Taken, Verbs, act, record
 from churn.champion import Champion, find_champion, version_of
 from churn.doors import Doors
 from churn.drift.triage import Action, Triage
 from churn.errors import DataError, SettingsError, TryAgainError
 from churn.labelled import read_labelled
 from churn.promotion.metrics import auc, brier
-from churn.refit import candidate_of, refit
+from churn.refit import candidate_of, gates_of_a_refit, refit
 from churn.reports.outcome import Outcome
 from churn.settings import Settings
 from churn.settings.stages import DriftAction, PromoteStage, TrainStage
@@ -174,12 +174,30 @@ def test_what_was_cut_off_counts(lake: Path) -> None:
     assert act(doors, one, plan=whole, verbs=NEVER).words.startswith("nothing more: retrain, begun for this night")
 
 
-def test_one_run_acts_at_a_time(business: Path) -> None:
-    doors, whole = plan(business)
+def test_one_run_acts_at_a_time_and_what_a_lock_prevented_is_done_by_the_next(lake: Path) -> None:
+    doors, whole = plan(lake, replace(ACTION, kind="command", command=("true",)))
+    one = judged(doors, Action.RETRAIN)
     with doors.lake.lock(doors.partition("actions")):
-        taken = act(doors, judged(doors, Action.RETRAIN), plan=whole, verbs=NEVER)
+        taken = act(doors, one, plan=whole, verbs=NEVER)
     assert (taken.state, taken.exit_code) == ("failed", 6)
     assert "another run is at work on it" in taken.words
+    assert act(doors, one, plan=whole, verbs=NEVER).state == "done"
+
+
+def test_a_retraining_that_gives_the_champion_itself_cools_down_and_spends_nothing(lake: Path) -> None:
+    def again(_: Settings) -> Outcome:
+        return Outcome(headline="version 1 was trained from the same inputs", version=1)
+
+    doors, whole = plan(lake, replace(ACTION, monthly_budget=1))
+    same = replace(NEVER, train=again)
+    taken = act(doors, judged(doors, Action.RETRAIN), plan=whole, verbs=same)
+    assert (taken.state, taken.version, taken.promoted) == ("unchanged", 1, False)
+    assert taken.words.startswith("nothing new, version 1 is the champion itself: version 1 was trained from the same")
+    assert answers(doors) == ["retrain, begun", "retrain, unchanged"]
+    assert act(doors, judged(doors, Action.RETRAIN), plan=whole, verbs=NEVER).words.startswith("nothing more")
+    later = {day: judged(doors, Action.RETRAIN, day=date(2025, 8, day)) for day in (26, 27)}
+    assert "7 days have to pass (6 have)" in act(doors, later[26], plan=whole, verbs=NEVER).words
+    assert act(doors, later[27], plan=whole, verbs=same).state == "unchanged"
 
 
 def test_a_verdict_is_on_record_with_its_page_and_starts_no_cool_down(lake: Path) -> None:

@@ -82,7 +82,9 @@ def test_a_day_that_was_let_in_is_named_until_a_person_takes_it_as_it_is_or_mend
     (found,) = find_faults(doors(root), NIGHT)
     assert (found.name, found.table, found.since.isoformat()) == ("loaded twice", "support_contacts", LAST)
     assert find_faults(doors(root), date(2025, 8, 19)) == ()
-    assert find_faults(doors(root, f"+dataset.intake.accept={{{LAST}: two calls each}}"), NIGHT) == ()
+    for days in (LAST, "2025-08-10..2025-09-30"):
+        assert find_faults(doors(root, f"+dataset.intake.accept={{{days}: two calls each}}"), NIGHT) == ()
+    assert find_faults(doors(root, "+dataset.intake.accept={2025-08-01..2025-08-18: earlier}"), NIGHT) == (found,)
     change(root, "support_contacts", lambda table: table.head(table.height // 2))
     bring(doors(root), NIGHT)
     assert find_faults(doors(root), NIGHT) == ()

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from statistics import median
 
 import polars as pl
 
+from churn.dates import parse_dates
 from churn.errors import SettingsError
 from churn.features.raw import RawTable
 
@@ -31,7 +33,7 @@ class IntakeLimits:
     For each raw table and day: above `quarantine_share` (0 to 1) of its rows, unless they are at most `quarantine_rows`
     rows and a tenth of those that came (or one row). A daily table also stops it below `fewest_rows_share` (0 to 1) of
     its usual rows: the median of the 7 raw days before or the same weekday's, whichever is less, where chance does not
-    explain it. `accept` names days (ISO) that are taken as they are, each with the reason.
+    explain it. `accept` names days, or ranges of them, that are taken as they are, each with the reason.
     """
 
     quarantine_share: float
@@ -40,11 +42,26 @@ class IntakeLimits:
     accept: dict[str, str]
 
     def __post_init__(self) -> None:
-        """Raises SettingsError for a share that is not from 0 to 1, or a negative number of rows."""
+        """Raises SettingsError for a share that is not from 0 to 1, a negative number of rows, or what is no day."""
         shares = (self.quarantine_share, self.fewest_rows_share)
         if not all(0 <= share <= 1 for share in shares) or self.quarantine_rows < 0:
             found = f"shares {shares[0]} and {shares[1]}, {self.quarantine_rows} rows"
             raise SettingsError(where="dataset.intake", found=found, action="give shares from 0 to 1, rows from 0 up")
+        for days in self.accept:
+            try:
+                parse_dates(days)
+            except SettingsError as error:
+                raise SettingsError(where="dataset.intake.accept", found=error.found, action=error.action) from error
+
+    def reason(self, day: date) -> str | None:
+        """Returns why a day is taken as it is; None where nothing is accepted of it.
+
+        >>> accept = {"2026-01-03..2026-01-31": "prices in cents from now on"}
+        >>> limits = IntakeLimits(quarantine_share=0.01, quarantine_rows=10, fewest_rows_share=0.5, accept=accept)
+        >>> limits.reason(date(2026, 1, 31)), limits.reason(date(2026, 2, 1))
+        ('prices in cents from now on', None)
+        """
+        return next((reason for days, reason in self.accept.items() if day in parse_dates(days)), None)
 
 
 @dataclass(slots=True, kw_only=True)

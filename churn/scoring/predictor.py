@@ -57,7 +57,8 @@ class Predictor:
         """
         if uncertain and bundle.bands is None:
             found = f"version {model_version} has no bands: it was trained before there were any"
-            action = "train and promote a new version, or leave stage.uncertainty out"
+            named = "stage.uncertainty (of stage=nightly: stage.score.uncertainty)"
+            action = f"train and promote a new version, or leave {named} out"
             raise SettingsError(where="stage.uncertainty", found=found, action=action)
         self._bundle, self._version = bundle, model_version
         self._bands = bundle.bands if uncertain else None

@@ -154,7 +154,8 @@ class DriftAction:
     def __post_init__(self) -> None:
         """Raises SettingsError for kind=command without a command."""
         if self.kind == "command" and not self.command:
-            action = "name a program and its arguments: stage.action.command='[/usr/bin/env,true]'"
+            words = "stage.action.command='[/opt/retrain,--big]' (of stage=nightly: stage.drift.action.command=…)"
+            action = f"name a program and its arguments: {words}"
             raise SettingsError(where="stage.action", found="kind=command without a command", action=action)
 
 
@@ -238,10 +239,11 @@ class PruneStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusStage:
-    """Settings of `stage=status`."""
+    """Settings of `stage=status`: how many dates are shown, and the limits that their verdicts are held against."""
 
     name: Literal["status"]
     last: Positive
+    drift: DriftStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,11 +279,12 @@ class DoctorStage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanStage:
-    """Settings of `stage=plan`: which stage, and how many of the newest nights tell what one takes."""
+    """Settings of `stage=plan`: which stage, by which limits of drift, and by how many of the newest nights."""
 
     name: Literal["plan"]
     of: Literal["features", "score", "drift", "nightly"]
     nights: Positive
+    drift: DriftStage
 
 
 Stage = (

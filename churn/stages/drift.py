@@ -2,35 +2,38 @@
 
 Each night is judged by itself, in the bins that were frozen with the version that scored it; it is an alarm (exit code
 5) where k of the last n nights failed. What should be done is decided on all that is known (`churn.drift.triage`), done
-where the settings say so, and told in a report. `replay=true` shows which past nights today's settings would alarm on.
+where the settings say so, and told in a report. What a killed run left undone (its verdict's record in MLflow, what is
+done about it) the next one on that night does. `replay=true` shows on which past nights today's settings would alarm.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from churn.action import Judged, Plan, Taken, Verbs, act, record
 from churn.apart import in_words
 from churn.champion import Champion, champion_tonight, scored_by
 from churn.doors import Doors
 from churn.drift.triage import Action, Triage, triage
-from churn.errors import ExitCode
-from churn.feeds import raw_contents
+from churn.errors import ChurnError, ExitCode
 from churn.findings import Answer, worst
-from churn.nights import DRIFT_CODE, nights, no_night
+from churn.nights import Nights, nights, no_night
 from churn.profiles import opened, profile_of
-from churn.realised import realised
 from churn.replay import replayed
 from churn.reports.outcome import Outcome, Table
-from churn.settings import Settings
+from churn.settings import AUTO, Settings
 from churn.settings.stages import DriftStage
 from churn.stages import promote, train
-from churn.stores.partition import Manifest, Partition, fingerprint
-from churn.watch import Watched, judged, nights_before, watch
+from churn.stores.partition import Manifest, Partition
+from churn.verdict_inputs import verdict_inputs
+from churn.watch import Watched, judged, watch
+
+if TYPE_CHECKING:
+    from churn.drift.feeds import Fault
 
 PAGE = "report.html"
 _CALM = {Action.NONE, Action.WATCH, Action.INSUFFICIENT}
@@ -40,23 +43,53 @@ log = logging.getLogger(__name__)
 def run(settings: Settings, *, acts: bool = True) -> Outcome:
     """Publishes `drift/<dataset>/date=D` for every date; exit code 5 where one alarms, or cannot be told at all.
 
-    Something is done about the last night alone, once its verdict is published, and only where this run `acts`.
+    Something is done about the last night that could be judged alone, once its verdict is published, and only where
+    this run `acts`.
     """
     doors = Doors(settings)
     if settings.stage_as(DriftStage).replay:
         return replayed(doors)
-    found = nights(doors, "drift")
+    found, unscored = _with_scores(doors, nights(doors, "drift"))
     if not found.dates:
-        return no_night(settings, found)
+        return _beside(unscored, no_night(settings, found), doors)
     champion = champion_tonight(doors)
     for day in found.dates:  # before any night is judged
         opened(doors, day)
-    for day in found.dates:
-        _publish(doors, scored_by(doors, champion, day), day)
-    facts = {day: _facts(doors, day) for day in found.dates}
-    last = found.dates[-1]
-    taken = _act(doors, scored_by(doors, champion, last), last, facts=facts[last]) if acts else None
-    return found.told(_told(doors, champion, facts, taken=taken))
+    facts, stopped = _judge(doors, champion, found.dates)
+    last = max(facts, default=None)
+    taken = _act(doors, scored_by(doors, champion, last), last, facts=facts[last]) if acts and last else None
+    if stopped:
+        raise stopped
+    return _beside(unscored, found.told(_told(doors, champion, facts, taken=taken)), doors)
+
+
+def _with_scores(doors: Doors, found: Nights) -> tuple[Nights, tuple[date, ...]]:
+    """Returns the nights to judge, and of the missed ones those that were never scored, which keep no other waiting."""
+    if doors.settings.date != AUTO:
+        return found, ()
+    scored = {*doors.lake.days("predictions", doors.dataset.name)}
+    there = tuple(day for day in found.dates if day in scored)
+    return replace(found, dates=there), tuple(day for day in found.dates if day not in scored)
+
+
+def _beside(unscored: Sequence[date], outcome: Outcome, doors: Doors) -> Outcome:
+    if not unscored:
+        return outcome
+    told = f"{len(unscored):,} nights, {unscored[0]} to {unscored[-1]}: {doors.command('nightly', 'auto')}"
+    return replace(outcome, figures=outcome.figures | {"never scored": told})
+
+
+def _judge(
+    doors: Doors, champion: Champion, days: Sequence[date]
+) -> tuple[dict[date, Mapping[str, Any]], ChurnError | None]:
+    """Returns the facts of each night, in order, up to the first that cannot be judged, and why it cannot."""
+    facts: dict[date, Mapping[str, Any]] = {}
+    for day in days:
+        try:
+            facts[day] = _publish(doors, scored_by(doors, champion, day), day)
+        except ChurnError as error:
+            return facts, error
+    return facts, None
 
 
 def _told(doors: Doors, champion: Champion, facts: Mapping[date, Mapping[str, Any]], *, taken: Taken | None) -> Outcome:
@@ -71,7 +104,7 @@ def _told(doors: Doors, champion: Champion, facts: Mapping[date, Mapping[str, An
             "alarm": f"{'yes' if last['alarm'] else 'no'}, {last['failed']}",
             **({"told apart": last["told_apart"]} if last["told_apart"] else {}),
             **_outcomes_told(last),
-            "what to do": f"{last['action']}: {'; '.join(last['grounds'])}{_way_out(last)}",
+            "what to do": f"{last['action']}: {'; '.join(last['grounds'])}{_way_out(doors, days[-1], last)}",
             **({"done": taken.words} if taken else {}),
             "files": str(doors.lake.path(doors.partition("drift", days[-1]))),
         },
@@ -91,10 +124,12 @@ def _nights(count: int) -> str:
     return "one night" if count == 1 else f"{count} nights"
 
 
-def _way_out(fact: Mapping[str, Any]) -> str:
+def _way_out(doors: Doors, day: date, fact: Mapping[str, Any]) -> str:
     if Action(fact["action"]) is not Action.STOP:
         return ""
-    return "; mend the feed and run again, or take its days as they are: dataset.intake.accept (conf/dataset/README.md)"
+    accepted = f"""'+dataset.intake.accept={{{fact["broken_days"]}: "the reason"}}'"""
+    taken = f"{doors.command('drift', day)} {accepted} (in YAML for good, and to a later day for what is to come)"
+    return f"; mend the feed and run again, or take its days as they are: {taken}"
 
 
 def _outcomes_told(fact: Mapping[str, Any]) -> dict[str, str]:
@@ -116,20 +151,33 @@ def _facts(doors: Doors, day: date) -> dict[str, Any]:
     return manifest.facts
 
 
-def _publish(doors: Doors, champion: Champion, day: date) -> None:
-    partition = doors.partition("drift", day)
-    sources = opened(doors, day)
-    inputs = _inputs(doors, champion, day, sources=sources)
-    if doors.lake.is_current(partition, inputs):
+def _publish(doors: Doors, champion: Champion, day: date) -> Mapping[str, Any]:
+    """Publishes a verdict, records it where MLflow has not got it, and returns its facts."""
+    partition, sources = doors.partition("drift", day), opened(doors, day)
+    features, scores = (sources[doors.partition(kind, day)] for kind in ("features", "predictions"))
+    inputs = verdict_inputs(doors, day, features=features, scores=scores)
+    is_current = doors.lake.is_current(partition, inputs)
+    if is_current:
         log.info("%s: already there for the same inputs, nothing to do", partition)
-        return
+    else:
+        _make(doors, champion, day, sources=sources, inputs=inputs)
+    facts = _facts(doors, day)
+    page = {PAGE: (doors.lake.path(partition) / PAGE).read_text(encoding="utf-8")}
+    judged = _judged(champion, day, facts)
+    record(doors, judged, figures={"psi_most": facts["psi_most"]}, pages=page, is_new=not is_current)
+    return facts
+
+
+def _make(
+    doors: Doors, champion: Champion, day: date, *, sources: Mapping[Partition, Manifest], inputs: Mapping[str, str]
+) -> None:
     from churn.drift.table import to_table
     from churn.drift_page import page_of
     from churn.stores.parquet import write_table
 
     stage, watched = doors.settings.stage_as(DriftStage), watch(doors, champion, day)
-    decided = Judged(day=day, champion=champion, triage=triage(watched.signs(stage), stage.triage))
-    html = page_of(doors, watched, decided.triage)
+    decided, partition = triage(watched.signs(stage), stage.triage), doors.partition("drift", day)
+    html = page_of(doors, watched, decided)
     table = to_table(watched.verdict, gain_shares=watched.weights)
     with doors.lake.publish(partition, inputs=inputs) as staging:
         for source, manifest in sources.items():
@@ -137,10 +185,9 @@ def _publish(doors: Doors, champion: Champion, day: date) -> None:
         write_table(staging.path / "drift.parquet", table)
         (staging.path / PAGE).write_text(html, encoding="utf-8")
         staging.rows["drift.parquet"] = table.height
-        staging.facts |= _facts_of(watched, decided.triage, stage=stage)
-    record(doors, decided, figures={"psi_most": _psi_most(watched)}, pages={PAGE: html})
-    level = logging.INFO if decided.triage.action in _CALM else logging.WARNING
-    grounds = f"{decided.triage.action}: {decided.triage.reason}"
+        staging.facts |= _facts_of(watched, decided, stage=stage)
+    level = logging.INFO if decided.action in _CALM else logging.WARNING
+    grounds = f"{decided.action}: {decided.reason}"
     log.log(level, "%s: %s (%s); %s", partition, watched.verdict.answer, watched.verdict.reason, grounds)
 
 
@@ -148,9 +195,21 @@ def _act(doors: Doors, champion: Champion, day: date, *, facts: Mapping[str, Any
     """Returns what was done about a night whose verdict is published, by its facts."""
     stage = doors.settings.stage_as(DriftStage)
     plan = Plan(action=stage.action, train=stage.train, promote=stage.promote)
+    verbs = Verbs(train=train.run, promote=promote.run)
+    return act(doors, _judged(champion, day, facts), plan=plan, verbs=verbs)
+
+
+def _judged(champion: Champion, day: date, facts: Mapping[str, Any]) -> Judged:
     called_for = Triage(action=Action(facts["action"]), grounds=tuple(facts["grounds"]))
-    decided = Judged(day=day, champion=champion, triage=called_for)
-    return act(doors, decided, plan=plan, verbs=Verbs(train=train.run, promote=promote.run))
+    return Judged(day=day, champion=champion, triage=called_for)
+
+
+def _broken_days(faults: Sequence[Fault]) -> str | None:
+    """Returns the raw days of all faults, from the first to the last, as `date=` takes them; None without a fault."""
+    if not faults:
+        return None
+    first, last = min(fault.since for fault in faults), max(fault.until for fault in faults)
+    return str(first) if first == last else f"{first}..{last}"
 
 
 def _psi_most(watched: Watched) -> float:
@@ -172,22 +231,8 @@ def _facts_of(watched: Watched, decided: Triage, *, stage: DriftStage) -> dict[s
         "failed": stage.alarm.words(watched.answers),
         "action": str(decided.action),
         "grounds": list(decided.grounds),
-    }
-
-
-def _inputs(doors: Doors, champion: Champion, day: date, *, sources: dict[Partition, Manifest]) -> dict[str, str]:
-    stage = doors.settings.stage_as(DriftStage)
-    before = {str(night): facts for night, facts in nights_before(doors, day).items()}
-    limits = [asdict(stage.limits), asdict(stage.alarm), asdict(stage.triage), stage.weights, stage.estimate_drop]
-    return {
-        **{source.kind: manifest.content for source, manifest in sources.items()},
-        "bundle": champion.bundle.fingerprint,
-        "code": doors.code(*DRIFT_CODE),
-        "limits": fingerprint(limits),
-        "nights_before": fingerprint(before),
-        "outcomes": fingerprint([asdict(found) for found in realised(doors, day)]),
-        "raw_days": fingerprint(raw_contents(doors, day)),
-        "accepted": fingerprint(doors.settings.dataset.intake.accept),
+        "psi_most": _psi_most(watched),
+        "broken_days": _broken_days(watched.faults),
     }
 
 

@@ -8,6 +8,7 @@ does not lose it; nor does a sink that fails.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -33,27 +34,35 @@ def run(settings: Settings) -> Outcome:
     scored = {*doors.lake.days("predictions", settings.dataset.name)} if settings.date == STALE else {*found.dates}
     if len(found.dates) == 1:
         return found.told(_night(settings, found.dates[0], scored=found.dates[0] in scored, acts=True))
-    last = found.dates[-1]  # it decides whether another model is made
-    done = {day: _night_or_error(settings, day, scored=day in scored, acts=day == last) for day in found.dates}
-    return found.told(_all(done, settings))
+    return found.told(_all(_nights(settings, found.dates, scored=scored), doors))
 
 
-def _all(done: dict[date, Outcome | ChurnError], settings: Settings) -> Outcome:
+def _nights(settings: Settings, days: Sequence[date], *, scored: Collection[date]) -> dict[date, Outcome | ChurnError]:
+    """Returns how each night ended; the last one that could be judged decides whether another model is made."""
+    last = max((day for day in days if day in scored), default=None)
+    done = {day: _night_or_error(settings, day, scored=day in scored, acts=day == last) for day in days}
+    judged = [day for day, end in done.items() if isinstance(end, Outcome) and end.parts]
+    if judged and judged[-1] != last:
+        done[judged[-1]] = _night_or_error(settings, judged[-1], scored=True, acts=True)
+    return done
+
+
+def _all(done: dict[date, Outcome | ChurnError], doors: Doors) -> Outcome:
     codes = {day: end.exit_code if isinstance(end, ChurnError) else end.code for day, end in done.items()}
     errors = [day for day, end in done.items() if isinstance(end, ChurnError)]
     parts = {day: end.parts for day, end in done.items() if isinstance(end, Outcome)}
     alarms = [day for day, ends in parts.items() if ExitCode.DRIFT_ALARM in ends]
     owed = [day for day, ends in parts.items() if {*ends} - {ExitCode.OK, ExitCode.DRIFT_ALARM}]
     days = tuple(done)
-    last = next((end.figures for end in reversed(done.values()) if isinstance(end, Outcome)), {})
+    last = next((end.figures for end in reversed(done.values()) if isinstance(end, Outcome) and end.parts), {})
     return Outcome(
         code=gravest(codes.values()),
-        headline=f"nightly {settings.dataset.name}: {len(days)} nights from {days[0]} to {days[-1]}",
+        headline=f"nightly {doors.settings.dataset.name}: {len(days)} nights from {days[0]} to {days[-1]}",
         figures={
             "done": f"{len(days) - len(errors)} of {len(days)} nights",
             "drift alarms": " ".join(map(str, alarms)) or "none",
             **{f"{name}, last night": last[name] for name in ("what to do", "done") if name in last},
-            **({"not delivered": f"{' '.join(map(str, owed))}: run stage=deliver date=auto"} if owed else {}),
+            **({"not delivered": f"{' '.join(map(str, owed))}: {doors.command('deliver', 'auto')}"} if owed else {}),
         },
         table=Table(header=("night", "rows", "champion", "drift"), rows=tuple(_row(day, done[day]) for day in days)),
     )

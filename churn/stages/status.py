@@ -72,7 +72,7 @@ def _forgotten(doors: Doors, late: tuple[date, ...] | str) -> dict[str, str]:
 
 def _owed(doors: Doors) -> dict[str, str]:
     owed = Courier(doors).due(doors.lake.days("predictions", doors.settings.dataset.name))
-    return {"not delivered": f"{spelled_nights(owed)}: run stage=deliver date=auto"} if owed else {}
+    return {"not delivered": f"{spelled_nights(owed)}: {doors.command('deliver', 'auto')}"} if owed else {}
 
 
 def _state(doors: Doors, day: date, raw: RawDays, *, late: tuple[date, ...] | str) -> str:

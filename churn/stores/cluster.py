@@ -27,7 +27,8 @@ def over_cluster(address: str, task: Callable[[A], T], arguments: Sequence[A]) -
     try:
         client = client_of(address, timeout=_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        action = "start the scheduler, or set stage.cluster=null to score on this machine"
+        here = "stage.cluster=null (of stage=nightly: stage.score.cluster=null)"
+        action = f"start the scheduler, or set {here} to score on this machine"
         raise TryAgainError(where=f"cluster {address}", found=_first(error), action=action) from error
     with client:
         for future in client.map(task, arguments, pure=False):

@@ -52,7 +52,8 @@ def test_a_night_whose_sink_is_down_is_published_watched_and_sent_again(lake: Pa
     with duckdb.connect(tmp_path / "w.duckdb") as connection:
         assert connection.execute("select count(*) from scores").fetchall() == [(1500,)]
     status = done("stage=status", *sinks, root=lake)
-    assert f"not delivered  {NIGHT}: run stage=deliver date=auto" in status.out
+    every = f"python -m churn stage=deliver dataset=subscription date=auto root={lake}"
+    assert f"not delivered  {NIGHT}: {every}" in status.out
     (tmp_path / "away").mkdir()
     sent = done("stage=deliver", f"date={NIGHT}", *sinks, root=lake)
     assert pl.read_csv(tmp_path / "away" / f"subscription_{NIGHT}.csv").height == 1500

@@ -7,19 +7,26 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from benchmarks.model_quality import settings_of
-from churn.champion import champion_tonight
+from churn.champion import Champion, champion_tonight
 from churn.doors import Doors
+from churn.errors import TryAgainError
+from churn.nights import changes, nights
 from churn.profiles import NightTally, keep
-from churn.promotion.hindsight import Hindsight
+from churn.raw_days import in_lake
+from churn.realised import to_facts, to_table
+from churn.stages import drift
+from churn.stores.parquet import write_table
+from churn.stores.registry import Registry
 from tests.command import churn, copied, done, published
+from tests.test_hints import FAULT
 from tests.test_realised import NIGHT as PAST
 
 NIGHT = "2025-08-20"
@@ -91,8 +98,9 @@ def is_done_once_after_its_verdict_is_published(root: Path, fails: tuple[str, ..
 @pytest.mark.parametrize(
     ("found", "name"),
     [
-        (lambda *_: (replace(PAST, verdict=Hindsight.LOSS),), "realised"),
+        (lambda *_: {"2025-07-01": ["realised", {}]}, "_outcomes"),
         (lambda *_: {"2025-08-01": ["mended"]}, "raw_contents"),
+        (lambda *_: (date(2025, 8, 1),), "excused_days"),
     ],
 )
 def test_what_is_known_later_judges_the_night_again(
@@ -100,8 +108,95 @@ def test_what_is_known_later_judges_the_night_again(
 ) -> None:
     done(*DRIFT, root=scored)
     assert "nothing to do" in done(*DRIFT, root=scored).err
-    monkeypatch.setattr(f"churn.stages.drift.{name}", found)
+    monkeypatch.setattr(f"churn.verdict_inputs.{name}", found)
     assert "nothing to do" not in done(*DRIFT, root=scored).err
+
+
+def test_a_verdict_is_stale_where_outcomes_limits_or_an_earlier_night_would_judge_it_anew(scored: Path) -> None:
+    done(*DRIFT, root=scored)
+    assert changed(scored) == ()
+    assert changed(scored, "stage.drift.limits.psi=0.3") == ("drift: limits: changed",)
+    copied((scored / FILE).parent, (scored / FILE).parent.with_name("date=2025-08-19"))
+    assert changed(scored) == ("drift: nights_before: changed",)
+    doors, past = Doors(settings_of("stage=status", f"root={scored}")), date(2025, 7, 21)
+    for day in (past, past + timedelta(days=1)):  # the second was not ripe on the night
+        with doors.lake.publish(doors.partition("outcomes", day), inputs={}) as staging:
+            write_table(staging.path / "outcomes.parquet", to_table(PAST))
+            staging.facts |= to_facts(PAST)
+        assert changed(scored) == ("drift: nights_before: changed", "drift: outcomes: changed")
+    done(*DRIFT, root=scored)
+    assert changed(scored) == ()
+    assert "nothing to do" in done(*DRIFT, root=scored).err
+
+
+def changed(root: Path, *overrides: str) -> tuple[str, ...]:
+    doors = Doors(settings_of("stage=status", f"root={root}", *overrides))
+    found = changes(doors, date.fromisoformat(NIGHT), in_lake(doors), kind="drift")
+    return tuple(text for text in found if text.startswith("drift"))
+
+
+def test_nights_that_look_back_on_a_stale_one_are_looked_at_again(
+    scored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(*DRIFT, root=scored)
+    for day in ("2025-07-22", "2025-08-19"):  # 29 nights before and 1
+        for kind in ("features", "predictions", "drift"):
+            folder = scored / kind / "subscription" / f"date={NIGHT}"
+            copied(folder, folder.with_name(f"date={day}"))
+    doors = Doors(settings_of("stage=nightly", "date=stale", f"root={scored}"))
+
+    def stale(*days: str) -> list[str]:
+        monkeypatch.setattr("churn.nights.changes", lambda _, day, *__, **___: ("changed",) if str(day) in days else ())
+        return [str(day) for day in nights(doors, "features", "predictions", "drift").dates]
+
+    assert stale("2025-07-21") == []
+    assert stale("2025-07-22") == ["2025-07-22", "2025-08-19", NIGHT]
+    assert stale(NIGHT) == [NIGHT]
+
+
+def test_a_verdict_whose_record_failed_is_on_record_once_a_later_run_can(
+    scored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("churn.feeds.find_faults", lambda *_: (FAULT,))
+
+    def silent(*_: object) -> None:
+        raise TryAgainError(where="registry", found="no answer", action="try again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "record", silent)
+        ran = churn(*DRIFT, root=scored)
+    assert "is on no record in MLflow" in ran.err
+    registry = Doors(settings_of(*DRIFT, f"root={scored}")).registry
+    assert [one for one in registry.decisions() if one.kind == "drift"] == []
+    for _ in range(2):
+        assert "nothing to do" in churn(*DRIFT, root=scored).err
+        (one,) = [one for one in registry.decisions() if one.kind == "drift"]
+        assert (one.since, one.answer) == (NIGHT, "stop")
+    assert (
+        Path(registry.page_of(one.run, "report.html")).read_text()
+        == (scored / FILE).with_name("report.html").read_text()
+    )
+
+
+def test_of_a_range_whose_last_night_cannot_be_judged_the_one_before_decides(
+    scored: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("features", "predictions"):
+        folder = scored / kind / "subscription" / f"date={NIGHT}"
+        copied(folder, folder.with_name("date=2025-08-19"))
+    acted: list[date] = []
+    own = drift._make
+
+    def make(doors: Doors, champion: Champion, day: date, **made_from: Any) -> None:
+        if str(day) == NIGHT:
+            raise TryAgainError(where="disk", found="full", action="make room")
+        own(doors, champion, day, **made_from)
+
+    monkeypatch.setattr("churn.stages.drift._make", make)
+    monkeypatch.setattr("churn.stages.drift._act", lambda _, __, day, **___: acted.append(day))
+    ran = churn("stage=drift", f"date=2025-08-19..{NIGHT}", root=scored)
+    assert (ran.code, "disk: full" in ran.err) == (75, True)
+    assert acted == [date(2025, 8, 19)]
 
 
 def test_a_verdict_of_before_there_were_actions_hinders_no_later_night(scored: Path) -> None:

@@ -58,24 +58,34 @@ def test_nights_that_a_sink_has_not_had_are_named_beside_those_that_drifted(
     ran = churn(*NIGHT, root=lake)
     assert ran.code == 75
     assert "drift alarms   2025-08-18 2025-08-19\n" in ran.out
-    assert "not delivered  2025-08-18 2025-08-20: run stage=deliver date=auto\n" in ran.out
+    assert (
+        "not delivered  2025-08-18 2025-08-20: python -m churn stage=deliver dataset=subscription date=auto" in ran.out
+    )
 
 
-def test_of_several_nights_the_last_decides_what_is_done(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fails", [None, "2025-08-20"])
+def test_of_several_nights_the_last_that_was_judged_decides_what_is_done(
+    fails: str | None, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     acted: list[tuple[str | None, bool]] = []
 
     def watched(settings: Settings, *, acts: bool) -> Outcome:
         acted.append((settings.date, acts))
+        if settings.date == fails:
+            raise DataError(where="drift", found="no bytes", action="mend it")
         told = {"alarm": "no", "what to do": f"retrain: {settings.date}", "done": "nothing yet"}
         return Outcome(headline="drift: pass", figures=told)
+
+    days = ["2025-08-18", "2025-08-19", "2025-08-20"]
 
     plain = {"rows": "1", "champion": "1"}
     monkeypatch.setattr("churn.stages.features.run", lambda _: Outcome(headline="built"))
     monkeypatch.setattr("churn.stages.score.run", lambda _: Outcome(headline="scored", figures=plain))
     monkeypatch.setattr("churn.stages.drift.run", watched)
-    told = done(*NIGHT, root=lake).out
-    assert acted == [("2025-08-18", False), ("2025-08-19", False), ("2025-08-20", True)]
-    assert "what to do, last night  retrain: 2025-08-20" in told
+    told = churn(*NIGHT, root=lake).out
+    again = [("2025-08-19", True)] if fails else []
+    assert acted == [*((day, day == days[-1]) for day in days), *again]
+    assert f"what to do, last night  retrain: {days[1] if fails else days[2]}" in told
 
 
 def test_settings_of_its_parts_can_be_set(lake: Path) -> None:

@@ -31,7 +31,24 @@ def test_a_failure_is_told_with_its_exit_code_and_its_last_words_are_logged(capl
     assert ended.words == f"{PYTHON} ended with exit code 1"  # what it said may be a secret, and stands in no record
     (line,) = caplog.messages
     assert line.endswith("no disk, password 1234")
+    assert "(the last 500 of 100,024 bytes, the others are not kept): xxx" in line
     assert len(line) < 700
+
+
+def test_of_what_it_says_nothing_is_kept_on_disk_and_it_never_waits_to_be_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "churn")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    code = "import os\nfor _ in range(200): os.write(1, b'x' * 100_000)"
+    assert run_program([PYTHON, "-c", code], variables={}, timeout_seconds=60).is_well
+    assert "of 20,000,000 bytes" in caplog.messages[0]
+
+
+def test_what_it_leaves_running_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "churn")
+    assert run_program(["sh", "-c", "echo begun; sleep 20 &"], variables={}, timeout_seconds=10).is_well
+    assert caplog.messages[0].endswith("begun")
 
 
 def test_one_that_cannot_be_started_is_told() -> None:
