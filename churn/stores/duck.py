@@ -127,9 +127,7 @@ def recut(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
 
 
 @contextmanager
-def attached(
-    bench: Bench, file: Path, *, writable: bool = False, files: Iterable[Path] = ()
-) -> Iterator[Connection]:
+def attached(bench: Bench, file: Path, *, writable: bool = False, files: Iterable[Path] = ()) -> Iterator[Connection]:
     """Yields a connection whose tables are those of a DuckDB file, read where it stands, in a session at UTC.
 
     A file that is `writable` is made where it is missing; `files` may be read beside it, and by a view in it no other.

@@ -99,7 +99,10 @@ class Sql:
 
     def _connect(self) -> Connection:
         if self._connection is None:
-            self._connection = self._bench.connect(folders={fixed_folder(path) or "." for path in self._tables.values()})
+            folders = {Path(fixed_folder(path) or ".") for path in self._tables.values()}
+            # a day may stand elsewhere, and be linked: an earlier version of it that a night is made again from
+            linked = {day.resolve() for folder in folders for day in folder.glob("date=*") if day.is_symlink()}
+            self._connection = self._bench.connect(folders=folders | linked)
         return self._connection
 
     def _create_views(self, connection: Connection, last: date) -> None:
