@@ -1,7 +1,7 @@
 """Whatever stands in a file, a reader answers with what it says or with one error of ours, and comes back.
 
-The cases are drawn from a seed, so that a failure comes again; its number is in the assertion's message. With CHURN_FUZZ
-(`just faults`) those that take longer are as many as the others.
+The cases are drawn from a seed, so that a failure comes again; its number is in the assertion's message. With
+CHURN_FUZZ (`just faults`) those that take longer are as many as the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import pytest
 from churn.__main__ import _composed, _settings
 from churn.errors import ChurnError
 from churn.features.raw import Column, RawTable
-from churn.settings import parse
+from churn.settings import Settings, parse
 from churn.stores.duck import Bench
 from churn.stores.parquet import read_chunks, read_table, row_count, rows_at_a_time, write_table
 from churn.stores.partition import MANIFEST, read_manifest
@@ -107,10 +107,10 @@ def as_json(fields: dict[str, Any]) -> bytes:
     return text.replace(f'"{DEEP}"', "[" * 100_000 + "]" * 100_000).encode()
 
 
-def answers(number: int, read: Callable[[], Any]) -> Any:
+def answers(number: int, read: Callable[..., Any], *arguments: Any) -> Any:
     """Returns what a reader says; None where it stops as it should."""
     try:
-        return read()
+        return read(*arguments)
     except ChurnError:
         return None
     except BaseException as error:
@@ -123,7 +123,7 @@ def test_a_manifest_is_read_or_refused_and_names_no_file_out_of_its_folder(tmp_p
         rng = random.Random(number)
         content = as_json(strained(MANIFEST_FIELDS, rng)) if number % 2 else bent(as_json(MANIFEST_FIELDS), rng)
         (tmp_path / MANIFEST).write_bytes(content)
-        manifest = answers(number, lambda: read_manifest(tmp_path))
+        manifest = answers(number, read_manifest, tmp_path)
         if manifest is None:
             continue
         read += 1
@@ -149,11 +149,11 @@ def test_a_bundle_is_read_as_it_is_or_refused(tmp_path: Path) -> None:
             files["checksums.json"] = (
                 json.dumps({"format": 2, "sha256": hashes}, indent=1, sort_keys=True) + "\n"
             ).encode()
-        bundle = answers(number, lambda: Bundle.from_files(files))
+        bundle = answers(number, Bundle.from_files, files)
         if bundle is not None:
             read += 1
-            again = answers(number, lambda: (bundle.example, Bundle.from_files(bundle.to_files())))
-            assert again[1] == bundle, number
+            again = answers(number, Bundle.from_files, bundle.to_files())
+            assert again == bundle, number
     assert Bundle.from_files(FILES) == BUNDLE
     assert read > CASES / 20
 
@@ -164,12 +164,20 @@ def composed() -> dict[str, Any]:
     return json.loads(json.dumps(raw))  # type: ignore[no-any-return]
 
 
+def parsed(raw: dict[str, Any]) -> Settings:
+    return parse(raw, files={})
+
+
+def overridden(text: str) -> Settings:
+    return _settings(_composed(["stage=status", text]))[0]
+
+
 def test_settings_are_parsed_or_refused() -> None:
     refused = 0
     cases = CASES if MANY else CASES // 10
     for number in range(cases):
         changed = strained(composed(), random.Random(number))
-        refused += answers(number, lambda: parse(changed, files={})) is None
+        refused += answers(number, parsed, changed) is None
     assert refused > cases / 2
 
 
@@ -181,7 +189,7 @@ def test_overrides_are_composed_or_refused() -> None:
         rng = random.Random(number)
         text = bent(rng.choice(OVERRIDES).encode(), rng).decode(errors="replace")
         text = text if rng.random() < 0.8 else f"+x={'[' * 300}{']' * 300}"
-        answers(number, lambda: _settings(_composed(["stage=status", text])))
+        answers(number, overridden, text)
 
 
 TABLE = pl.DataFrame(

@@ -148,22 +148,23 @@ def attached(bench: Bench, file: Path, *, writable: bool = False, files: Iterabl
         yield connection
 
 
-def rows_twice(bench: Bench, files: Sequence[Path], *, key: Sequence[str], at_most: int) -> list[tuple[Path, str]]:
-    """Returns (file, key) of keys that stand more than once in one of `files`, in their order.
+def keys_twice(bench: Bench, files: Sequence[Path], *, key: Sequence[str]) -> dict[Path, int]:
+    """Returns how many keys stand more than once in one of `files`, by file, of those where any does.
 
-    At most `at_most` a file, the key's values joined by a space. Rows are grouped by DuckDB, which spills.
+    Rows are grouped by DuckDB, which spills.
     """
     path = quoted(_PATH)
     columns = ", ".join(map(quoted, [_PATH, *key]))
     query = f"""
-        select {columns} from read_parquet($files, hive_partitioning = false, filename = '{_PATH}')
-        group by {columns} having count(*) > 1
-        qualify row_number() over (partition by {path} order by {columns}) <= $at_most
-        order by {columns}
+        with twice as (
+            select {columns} from read_parquet($files, hive_partitioning = false, filename = '{_PATH}')
+            group by {columns} having count(*) > 1
+        )
+        select {path}, count(*) from twice group by 1 order by 1
     """  # noqa: S608 - quoted
     with bench.connect(files=files) as connection:
-        found = connection.execute(query, {"files": [str(file) for file in files], "at_most": at_most}).fetchall()
-    return [(Path(file), " ".join(map(str, values))) for file, *values in found]
+        found = connection.execute(query, {"files": [str(file) for file in files]}).fetchall()
+    return {Path(file): count for file, count in found}
 
 
 @contextmanager

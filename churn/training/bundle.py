@@ -119,9 +119,9 @@ class Bundle:
             )
             require_typed(bundle)
             _ = bundle.example  # which asks the dictionary for every column
-            return bundle
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
             raise _refused(FIELDS, f"it is not a bundle's ({type(error).__name__}: {error})") from error
+        return bundle
 
     @property
     def example(self) -> dict[str, float]:
