@@ -30,7 +30,7 @@ quick:
 # hundreds more of damaged files and settings
 faults:
     CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_kills.py tests/stores/sinks/test_kills.py
-    CHURN_FUZZ=1 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_fuzz.py
+    CHURN_FUZZ=1 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_fuzz.py tests/test_security.py
 
 # The pinned files, after a change of dependencies in pyproject.toml
 lock:

@@ -54,8 +54,8 @@ def check_arguments(arguments: Sequence[str]) -> None:
 
 
 def _check_text(text: str, where: str) -> None:
-    if "://" in text:
-        _check_address(text.partition("://")[2], where)
+    for address in text.split("://")[1:]:
+        _check_address(address, where)
     if holds_password(text):
         raise SettingsError(where=where, found="a password in a text", action=_SECRETS_STAND)
 
