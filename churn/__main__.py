@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
 from churn.journal import start_journal
+from churn.redaction import redacted
 from churn.usage import CONF, help_text, in_full, leave, options
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def main(arguments: list[str]) -> int:
         print(help_text())  # noqa: T201 - help is for standard output
         return ExitCode.OK
     gc.set_threshold(100_000, 20, 100)  # an eighth of the start-up went into looking through what imports leave
-    arguments = in_full(arguments)
     os.umask(0o027)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
     try:
+        arguments = _checked(arguments)
         if _SWEEP_WORDS & set(arguments):
             return _sweep(arguments)
         ended: list[_Ended] = []
@@ -78,6 +79,13 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("stopped; whatever was published is whole", file=sys.stderr)  # noqa: T201
         return 130
+
+
+def _checked(arguments: Sequence[str]) -> list[str]:
+    from churn.settings.secrets import check_arguments
+
+    check_arguments(arguments)
+    return in_full(list(arguments))
 
 
 def trial(config: DictConfig) -> float | None:
@@ -196,7 +204,7 @@ def _of_broken(broken: BaseException | None, codes: Iterable[ExitCode]) -> list[
     if broken is None:
         return []
     last = traceback.extract_tb(broken.__traceback__)[-1]
-    what = f"{type(broken).__name__}: {broken} ({Path(last.filename).name}, line {last.lineno})"
+    what = redacted(f"{type(broken).__name__}: {broken} ({Path(last.filename).name}, line {last.lineno})")
     print(f"bug in the sweep: {what}", file=sys.stderr)  # noqa: T201
     return [ExitCode.BUG]
 
@@ -233,7 +241,7 @@ def _explaining() -> Iterator[None]:
 
     try:
         yield
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise _explained(error) from error
 
 
@@ -262,7 +270,7 @@ def _run(config: DictConfig) -> _Ended:
     except Exception as error:  # the one place where our bug becomes exit code 1
         log.debug("bug", exc_info=True)
         _complain_bug(settings.stage.name, journal)
-        return _Ended(code=ExitCode.BUG, error=_first(f"{type(error).__name__}: {error}"), settings=raw)
+        return _Ended(code=ExitCode.BUG, error=_first(redacted(f"{type(error).__name__}: {error}")), settings=raw)
 
 
 def _run_stage(settings: Settings) -> Outcome:
@@ -361,7 +369,7 @@ def _complain(error: ChurnError, journal: Path | None = None) -> None:
 
 
 def _complain_bug(stage: str, journal: Path) -> None:
-    last = traceback.format_exc().strip().splitlines()[-1]
+    last = redacted(traceback.format_exc().strip().splitlines()[-1])
     print(f"bug in stage={stage}: {last}\n  do: report it with the log {journal}", file=sys.stderr)  # noqa: T201
 
 

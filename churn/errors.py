@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import ClassVar, Self
 
+from churn.redaction import redacted
+
 
 class ExitCode(IntEnum):
     """How a run ended, as the process tells its caller (systemd, cron, CI)."""
@@ -41,7 +43,7 @@ def gravest(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class ChurnError(Exception):
-    """A deliberate stop: where, what was found, what to do.
+    """A deliberate stop: where, what was found, what to do; without the secrets that a library may have put there.
 
     >>> print(DataError(where="raw/payments", found="no file", action="load the day, then run again"))
     raw/payments: no file
@@ -51,8 +53,8 @@ class ChurnError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
 
     def __init__(self, *, where: str, found: str, action: str) -> None:
-        self.where, self.found, self.action = where, found, action
-        super().__init__(f"{where}: {found}\n  do: {action}")
+        self.where, self.found, self.action = map(redacted, (where, found, action))
+        super().__init__(f"{self.where}: {self.found}\n  do: {self.action}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Returns how an error that was met in another process is made again in this one."""

@@ -20,11 +20,10 @@ from churn.doors import Doors
 from churn.features.day import Tally, row_hashes
 from churn.features.intake import Sorted, broken_schema, sort_rows
 from churn.features.raw import RAW_DAY, RawTable
-from churn.stores.duck import duck_errors, rows_twice
+from churn.stores.duck import duck_errors, keys_twice
 from churn.stores.parquet import ParquetWriter
 from churn.stores.partition import file_sha256
 
-_SAMPLES = 5
 _GROUP_ROWS = 100_000
 
 
@@ -128,7 +127,7 @@ def _count(chunk: pl.DataFrame, rows: Sorted, table: RawTable, *, tallies: dict[
         tallies[day].kept += good.height
         tallies[day].rows_hash = (tallies[day].rows_hash + rows_hash(good, table)) % 2**64
     for day, bad in _by_day(rows.broken, tallies):
-        _count_broken(bad, table, tallies[day])
+        _count_broken(bad, tallies[day])
 
 
 def rows_hash(rows: pl.DataFrame, table: RawTable) -> int:
@@ -139,12 +138,9 @@ def rows_hash(rows: pl.DataFrame, table: RawTable) -> int:
     return int(row_hashes(rows, table).to_numpy().sum(dtype=np.uint64))
 
 
-def _count_broken(bad: pl.DataFrame, table: RawTable, tally: Tally) -> None:
+def _count_broken(bad: pl.DataFrame, tally: Tally) -> None:
     for rule, count in bad["rule"].str.split("; ").explode().value_counts().sort("rule").iter_rows():
         tally.broken[rule] = tally.broken.get(rule, 0) + count
-    if table.key:
-        keys = bad.select(table.key).head(_SAMPLES - len(tally.samples))
-        tally.samples += [" ".join(map(str, row)) for row in keys.iter_rows()]
 
 
 def _by_day(rows: pl.DataFrame, days: Container[date]) -> Iterator[tuple[date, pl.DataFrame]]:
@@ -159,5 +155,5 @@ def _find_twice(doors: Doors, table: RawTable, scratch: Path, *, tallies: dict[d
     days = {day_file(scratch, day, table.name): day for day in tallies}
     key = [name for name in table.key if name in table.schema]  # `date` is the file's own
     with duck_errors(f"raw table {table.name}", action="look for the key in its source"):
-        for file, twice in rows_twice(doors.bench, list(days), key=key, at_most=_SAMPLES):
-            tallies[days[file]].twice.append(twice)
+        for file, count in keys_twice(doors.bench, list(days), key=key).items():
+            tallies[days[file]].twice = count

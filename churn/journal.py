@@ -1,6 +1,7 @@
 """Where does a run write what it did?
 
 Log lines go to standard error, and all of them with tracebacks to a file, which is made when there is something to say.
+Secrets are taken out of both.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from churn.redaction import redacted
+
 
 def start_journal(path: Path) -> Path:
     """Sends the package's log lines to standard error and to the file at `path`, and returns that path."""
@@ -18,7 +21,7 @@ def start_journal(path: Path) -> Path:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr), _LateFile(path)]
     handlers[0].setLevel(logging.INFO)
     for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(message)s"))
     for old in log.handlers[:]:
         log.removeHandler(old)
         old.close()
@@ -40,6 +43,13 @@ def unwritten() -> Iterator[None]:
     finally:
         for file in files:
             log.addHandler(file)
+
+
+class _Redacting(logging.Formatter):
+    """Lines and tracebacks without secrets, whatever a library put there."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
 
 
 class _LateFile(logging.FileHandler):

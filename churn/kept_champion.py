@@ -83,7 +83,7 @@ def download(doors: Doors, registered: Registered) -> tuple[Bundle, dict[str, by
         raise DataError(where=where, found=f"{error.where}: {error.found}", action=action) from error
     if bundle.fingerprint != registered.bundle:
         raise DataError(where=where, found="its bundle is not the one that was registered", action=action)
-    return bundle, files
+    return bundle, bundle.to_files()
 
 
 def _inputs(registered: Registered) -> dict[str, str]:

@@ -116,7 +116,7 @@ def _facts(tally: Tally) -> dict[str, Any]:
 
 
 def tallies_of(manifest: Manifest) -> dict[str, Tally]:
-    """Returns what each table brought on a published day; samples of keys are not kept."""
+    """Returns what each table brought on a published day."""
     return {
         name: Tally(**facts, sha256=manifest.files[f"{name}.parquet"].sha256)
         for name, facts in manifest.facts["tables"].items()

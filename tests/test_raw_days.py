@@ -103,7 +103,7 @@ def test_a_planted_bad_row_is_put_aside_by_rule_and_the_night_goes_on(
     assert f"1 of {rows} rows of {table}: {rule} (1)" in ran.err
 
 
-def test_above_its_limit_the_night_stops_and_names_the_worst_rules_and_sample_keys(root: Path) -> None:
+def test_above_its_limit_the_night_stops_and_names_the_worst_rules(root: Path) -> None:
     change(root, "usage", lambda table: table.with_columns(minutes=pl.col("minutes") + 2_000))
     before = published(root, "tables", "features", "quarantine")
     ran = churn(*FEATURES, root=root)
@@ -111,7 +111,6 @@ def test_above_its_limit_the_night_stops_and_names_the_worst_rules_and_sample_ke
     assert ran.code == 3
     assert f"raw subscription {LAST}: usage: {len(rows)} of {len(rows)} rows (100.0%) break a rule" in ran.err
     assert f"minutes: at most 1440 ({len(rows)} rows)" in ran.err
-    assert "keys such as " + ", ".join(map(str, rows["customer_id"].sort().head(5))) in ran.err
     assert published(root, "tables", "features", "quarantine") == before
 
 

@@ -7,16 +7,14 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from churn.checks.checked import Checked, fail, ok, warn
 from churn.errors import ExitCode
-from churn.settings.secrets import looks_secret
+from churn.redaction import SHORTEST, secrets
 
 _FILE, _FOLDER = 0o640, 0o750
 _HYDRA = (".hydra", "outputs", "multirun")
 _TEXTS = {".json", ".yaml", ".yml", ".log", ".txt", ".html", ".db", ""}
-_SHORTEST = 8  # characters: shorter values stand in texts by chance
 _TOLD = 3
 
 
@@ -119,29 +117,25 @@ def check_secrets(root: Path, *, beside: Path, environment: Mapping[str, str]) -
     """Returns whether a file of texts holds the value of a variable whose name looks secret; it never says which value.
 
     Looked at are all manifests, logs and texts under the root, MLflow's database and files, and Hydra's folders in the
-    root and `beside` it (where commands run). Values of fewer than 8 characters are not looked for.
+    root and `beside` it (where commands run), for what a variable holds whose name looks secret, and for the password
+    in a connection string; fewer than 8 characters are not looked for.
     """
-    secrets = {name: _spellings(value) for name, value in environment.items() if _is_secret(name, value)}
-    long = {name: values for name, values in secrets.items() if len(environment[name]) >= _SHORTEST}
+    known = {name: _encoded(values) for name, values in secrets(environment).items()}
+    long = {name: values for name, values in known.items() if values}
     read, found = 0, []
     for path in _texts(root, beside):
         read += 1
         found += [f"{name} in {path}" for name in _held(path, long)]
-    short = f"; {len(secrets) - len(long)} too short to look for" if len(secrets) > len(long) else ""
+    short = f"; {len(known) - len(long)} too short to look for" if len(known) > len(long) else ""
     if found:
         more = f" and {len(found) - _TOLD:,} more" if len(found) > _TOLD else ""
         mend = "change that secret where it is known; then take it out of the file (a log may be deleted)"
         return fail(f"the value of {'; '.join(found[:_TOLD])}{more}", mend, ExitCode.SETTINGS)
-    return ok(f"{read:,} files hold none of {len(long)} variables whose names look secret{short}")
+    return ok(f"{read:,} files hold none of the secrets of {len(long)} variables{short}")
 
 
-def _is_secret(name: str, value: str) -> bool:
-    """Says whether a variable holds a secret, and not the place of one, or the folder where commands run."""
-    return looks_secret(name) and name not in {"PWD", "OLDPWD"} and not (value.startswith("/") and Path(value).exists())
-
-
-def _spellings(value: str) -> tuple[bytes, ...]:
-    return tuple({value.encode(errors="surrogateescape"), quote(value, safe="", errors="surrogateescape").encode()})
+def _encoded(values: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(value.encode(errors="surrogateescape") for value in values if len(value) >= SHORTEST)
 
 
 def _texts(root: Path, beside: Path) -> Iterator[Path]:

@@ -68,16 +68,15 @@ class IntakeLimits:
 class Tally:
     """What one raw table brought on one day.
 
-    `read` rows came, `kept` of them kept the contract; `broken` counts rows by rule, `samples` holds a few keys of rows
-    that break one, `twice` keys that stand there more than once; `sha256` is that of the kept rows' file, `rows_hash`
-    a hash of the kept rows whatever their order, without the day that they say (0 where nothing else is declared).
+    `read` rows came, `kept` of them kept the contract; `broken` counts rows by rule, `twice` keys that stand there more
+    than once (their customers are named nowhere); `sha256` is that of the kept rows' file, `rows_hash` a hash of the
+    kept rows whatever their order, without the day that they say (0 where nothing else is declared).
     """
 
     read: int = 0
     kept: int = 0
     broken: dict[str, int] = field(default_factory=dict)
-    samples: list[str] = field(default_factory=list)
-    twice: list[str] = field(default_factory=list)
+    twice: int = 0
     sha256: str = ""
     rows_hash: int = 0
 
@@ -119,7 +118,7 @@ def day_faults(
 
 def _table_faults(table: RawTable, tally: Tally, *, before: Sequence[Tally], limits: IntakeLimits) -> Iterator[str]:
     if tally.twice:
-        yield f"the key {', '.join(table.key)} stands there more than once, such as {', '.join(tally.twice)}"
+        yield f"the key {', '.join(table.key)} stands there more than once, n = {tally.twice:,}"
     if _too_many_broken(tally, limits):
         yield _broken_text(tally, limits)
     if table.daily and any(day.kept for day in before):
@@ -140,7 +139,6 @@ def _broken_text(tally: Tally, limits: IntakeLimits) -> str:
     return (
         f"{broken:,} of {tally.read:,} rows ({broken / tally.read:.1%}) break a rule, limit "
         f"{limits.quarantine_share:.1%}, or {limits.quarantine_rows:,} rows and {_EXCUSED_SHARE:.0%}: {rules}"
-        + (f"; keys such as {', '.join(tally.samples)}" if tally.samples else "")
     )
 
 

@@ -44,7 +44,7 @@ def check_order(keys: pl.Series, previous: int | None, *, where: str) -> int | N
     >>> check_order(pl.Series([2, 3]), last, where="demo")
     Traceback (most recent call last):
     ...
-    churn.errors.DataError: demo: 1 key is twice there; the first is 2 at row 0 of its chunk
+    churn.errors.DataError: demo: 1 key is twice there, first at row 0 of its chunk
       do: look for it in the raw tables; the SQL has to return one row per key, ordered by key
     """
     if keys.null_count():
@@ -55,7 +55,7 @@ def check_order(keys: pl.Series, previous: int | None, *, where: str) -> int | N
         first = wrong[0]
         twice = keys[first] == before[first]
         count = _count(len(wrong), "twice there" if twice else "not above the one before it")
-        raise _order_error(where, f"{count}; the first is {keys[first]} at row {first} of its chunk")
+        raise _order_error(where, f"{count}, first at row {first} of its chunk")
     return int(keys[-1]) if len(keys) else previous
 
 

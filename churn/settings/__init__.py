@@ -87,8 +87,8 @@ class DatasetSettings:
     features that are told together, and how.
     """
 
-    name: str
-    model_name: str
+    name: Annotated[str, Field(pattern=r"^\w+$")]  # folders and files bear it
+    model_name: Annotated[str, Field(pattern=r"^[\w .-]+$")]  # MLflow's filters quote it
     experiment: str
     first_day: Day
     max_gap_days: Annotated[int, Field(ge=0)]

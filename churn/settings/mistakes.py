@@ -45,7 +45,7 @@ def _beside(key: str, raw: Mapping[str, Any], faults: Mapping[str, object]) -> l
     *parents, _ = key.split(".")
     node: Any = raw
     for parent in parents:
-        node = node[parent]
+        node = node.get(parent, {}) if isinstance(node, Mapping) else {}
     present = [".".join([*parents, name]) for name in node]
     missing = [other for other in faults if other.split(".")[:-1] == parents]
     return [name for name in {*present, *missing} if name != key]

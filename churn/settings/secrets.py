@@ -1,4 +1,4 @@
-"""Does an address hold a secret?
+"""Do settings, or the words of a command, hold a secret?
 
 Settings are kept with every model, so that passwords stand in the environment alone.
 """
@@ -6,15 +6,16 @@ Settings are kept with every model, so that passwords stand in the environment a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote
 
 from churn.errors import SettingsError
+from churn.redaction import holds_password, looks_secret
 
 # A secret may hold a slash, as Amazon's do; a colon before anything but a port shows that one has begun.
 _USER = re.compile(r"[^/?#]*@|[^/?#\[]*:(?!\d*(?:[/?#]|$)).*@")
 _PARAMETER = re.compile(r"[?&;#]([^=&;#/?]+)=")
-_SECRET = re.compile("pass|pwd|secret|token|key|credential|^sig|signature", re.IGNORECASE)
+_ARGUMENT = re.compile(r"['\"+~]*([\w.@/-]+)=(.*)", re.DOTALL)
 _SECRETS_STAND = (
     "leave it out, and set in the environment: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for an MLflow "
     "server, PGUSER and PGPASSWORD for PostgreSQL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3"
@@ -35,17 +36,28 @@ def check_addresses(node: object, where: str = "") -> None:
     elif isinstance(node, list | tuple):
         for child in node:
             check_addresses(child, where)
-    elif isinstance(node, str) and "://" in node:
-        _check_address(node.partition("://")[2], where)
+    elif isinstance(node, str):
+        _check_text(node, where)
 
 
-def looks_secret(name: str) -> bool:
-    """Returns whether a parameter or an environment variable of that name would hold a secret.
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Returns nothing where no argument of a command holds a secret; call it before Hydra could repeat one.
 
-    >>> looks_secret("PGPASSWORD"), looks_secret("PGHOST")
-    (True, False)
+    Raises:
+        SettingsError: naming the key, and not the secret.
+
+    >>> check_arguments(["stage=train", "registry.uri=http://host:5000"])
     """
-    return _SECRET.search(name) is not None
+    for argument in arguments:
+        named = _ARGUMENT.fullmatch(argument)
+        check_addresses(named[2] if named else argument, named[1] if named else "command line")
+
+
+def _check_text(text: str, where: str) -> None:
+    for address in text.split("://")[1:]:
+        _check_address(address, where)
+    if holds_password(text):
+        raise SettingsError(where=where, found="a password in a text", action=_SECRETS_STAND)
 
 
 def _check_address(address: str, where: str) -> None:

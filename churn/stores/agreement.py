@@ -35,7 +35,7 @@ def agreement(bench: Bench, *, one: Path, other: Path, key: str, score: str, seg
         DataError: a file cannot be read.
     """
     with duck_errors(str(one), action="delete that partition, then run again"):
-        connection = bench.connect()
+        connection = bench.connect(files=(one, other))
         for name, path in (("one", one), ("other", other)):
             connection.read_parquet(str(path)).create_view(name)
         query = _QUERY.format(key=quoted(key), score=quoted(score))

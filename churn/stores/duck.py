@@ -37,8 +37,18 @@ class Bench:
     chunk_rows: int
     cache: Path
 
-    def connect(self) -> Connection:
-        """Returns a new connection to an in-memory database within these limits."""
+    def connect(self, *, files: Iterable[str | Path] = (), folders: Iterable[str | Path] = ()) -> Connection:
+        """Returns a new connection to an in-memory database within these limits, at UTC, whose settings are final.
+
+        It may read these files and what stands under these folders (links are followed to where they lead first), and
+        nothing else: no other file, no address, no extension, whatever its SQL says.
+        """
+        connection = self.unlocked()
+        lock(connection, files=files, folders=folders)
+        return connection
+
+    def unlocked(self) -> Connection:
+        """Returns a connection that may still open what it will need; it has to be locked before any query runs."""
         import duckdb
 
         settings: dict[str, Any] = {
@@ -48,7 +58,25 @@ class Bench:
         }
         connection = duckdb.connect(config=settings)
         connection.execute("set enable_progress_bar = false")  # it would be drawn on the run's output
+        connection.execute("set TimeZone = 'UTC'")
         return connection
+
+
+def lock(connection: Connection, *, files: Iterable[str | Path] = (), folders: Iterable[str | Path] = ()) -> None:
+    """Shuts a connection off from all files but these and what it has attached, and makes its settings final."""
+    for name, places in (("allowed_paths", files), ("allowed_directories", folders)):
+        connection.execute(f"set {name} = [{', '.join(text(str(place)) for place in places)}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def text(value: str) -> str:
+    """Returns the value as an SQL text.
+
+    >>> print(text("it's"))
+    'it''s'
+    """
+    return "'" + value.replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
@@ -99,10 +127,10 @@ def recut(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
 
 
 @contextmanager
-def attached(bench: Bench, file: Path, *, writable: bool = False) -> Iterator[Connection]:
+def attached(bench: Bench, file: Path, *, writable: bool = False, files: Iterable[Path] = ()) -> Iterator[Connection]:
     """Yields a connection whose tables are those of a DuckDB file, read where it stands, in a session at UTC.
 
-    A file that is `writable` is made where it is missing.
+    A file that is `writable` is made where it is missing; `files` may be read beside it, and by a view in it no other.
 
     Raises:
         DataError: the file is missing, damaged, not DuckDB's, or of a newer version.
@@ -111,32 +139,32 @@ def attached(bench: Bench, file: Path, *, writable: bool = False) -> Iterator[Co
     """
     # its own name, since views may spell it out; three are taken
     name = quoted(f"{file.stem}_file" if file.stem.lower() in {"memory", "system", "temp"} else file.stem)
-    with bench.connect() as connection:
+    with bench.unlocked() as connection:
         with _file_errors(file):
-            path = str(file).replace("'", "''")
             how = "read_write" if writable else "read_only"
-            connection.execute(f"attach '{path}' as {name} ({how}, type duckdb)")
+            connection.execute(f"attach {text(str(file))} as {name} ({how}, type duckdb)")
         connection.execute(f"use {name}")
-        connection.execute("set TimeZone = 'UTC'")
+        lock(connection, files=files)
         yield connection
 
 
-def rows_twice(bench: Bench, files: Sequence[Path], *, key: Sequence[str], at_most: int) -> list[tuple[Path, str]]:
-    """Returns (file, key) of keys that stand more than once in one of `files`, in their order.
+def keys_twice(bench: Bench, files: Sequence[Path], *, key: Sequence[str]) -> dict[Path, int]:
+    """Returns how many keys stand more than once in one of `files`, by file, of those where any does.
 
-    At most `at_most` a file, the key's values joined by a space. Rows are grouped by DuckDB, which spills.
+    Rows are grouped by DuckDB, which spills.
     """
     path = quoted(_PATH)
     columns = ", ".join(map(quoted, [_PATH, *key]))
     query = f"""
-        select {columns} from read_parquet($files, hive_partitioning = false, filename = '{_PATH}')
-        group by {columns} having count(*) > 1
-        qualify row_number() over (partition by {path} order by {columns}) <= $at_most
-        order by {columns}
+        with twice as (
+            select {columns} from read_parquet($files, hive_partitioning = false, filename = '{_PATH}')
+            group by {columns} having count(*) > 1
+        )
+        select {path}, count(*) from twice group by 1 order by 1
     """  # noqa: S608 - quoted
-    with bench.connect() as connection:
-        found = connection.execute(query, {"files": [str(file) for file in files], "at_most": at_most}).fetchall()
-    return [(Path(file), " ".join(map(str, values))) for file, *values in found]
+    with bench.connect(files=files) as connection:
+        found = connection.execute(query, {"files": [str(file) for file in files]}).fetchall()
+    return {Path(file): count for file, count in found}
 
 
 @contextmanager
@@ -213,6 +241,10 @@ def duck_errors(where: str, *, action: str, lines_before: int = 0) -> Iterator[N
     except duckdb.OutOfMemoryException as error:
         found = str(error).splitlines()[0]
         raise SettingsError(where=where, found=found, action="raise resources.memory, or free disk to spill") from error
+    except duckdb.PermissionException as error:  # what `lock` keeps from it
+        found = _placed(str(error), lines_before=lines_before)
+        action = "let it read the declared tables alone: other files, addresses and extensions are closed to SQL"
+        raise DataError(where=where, found=found, action=action) from error
     except duckdb.Error as error:
         found = _placed(str(error), lines_before=lines_before)
         if "No space left" in found:

@@ -12,6 +12,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -131,7 +132,7 @@ class Lake:
 
     def kept_at(self, partition: Partition, content: str) -> Path:
         """Returns the folder that an earlier content of the partition is kept in, or would be."""
-        return self.root / VERSIONS / str(partition) / content[:16]
+        return self.root / VERSIONS / str(partition) / _hex(content)[:16]
 
     def withdraw(self, partition: Partition) -> None:
         """Takes a partition away, whole, where there is one, and keeps it under `versions/`.
@@ -183,7 +184,7 @@ class Lake:
 
     def texts_path(self, name: str) -> Path:
         """Returns where the texts of a fingerprint are kept, or would be."""
-        return self.root / "code" / f"{name}.json"
+        return self.root / "code" / f"{_hex(name)}.json"
 
     def require_unchanged(self, partition: Partition, manifest: Manifest) -> None:
         """Returns nothing where what was opened still stands; call it after reading, before publishing.
@@ -265,6 +266,14 @@ class Lake:
             file.write(f"{os.getpid()}\n")
             file.flush()
             yield
+
+
+def _hex(found: str) -> str:
+    """Returns the fingerprint, which may come from a manifest, where it is one: what else it says could be a path."""
+    if not re.fullmatch("[0-9a-f]+", found):
+        action = "the manifest that names it was changed by hand: delete that partition, and make it again"
+        raise DataError(where="lake", found=f"{found!r} is no fingerprint", action=action)
+    return found
 
 
 def _day_of(folder: Path) -> date:

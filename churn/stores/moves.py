@@ -40,7 +40,7 @@ def moves(bench: Bench, *, before: Path, after: Path, key: str, score: str) -> M
         DataError: a file cannot be read.
     """
     with duck_errors(str(before), action="delete that partition, then run again"):
-        connection = bench.connect()
+        connection = bench.connect(files=(before, after))
         for name, path in (("before", before), ("after", after)):
             connection.read_parquet(str(path)).create_view(name)
         row = connection.execute(_QUERY.format(key=quoted(key), score=quoted(score))).fetchone()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from churn.errors import ChurnError
 from churn.stores import local_files
+from churn.stores.duck import lock, text
 from churn.stores.globs import Found
 
 if TYPE_CHECKING:
@@ -85,10 +86,10 @@ def session(files: Sequence[Found], bench: Bench) -> Iterator[Session]:
     """
     objects = _object_files(files)
     local = [file for file in files if not is_object(file.path)]
-    with bench.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with bench.unlocked() as connection:
         if objects is not None:
             connection.register_filesystem(objects)
+        lock(connection, files={spelled for file in files for spelled in (file.path, _without_wildcards(file.path))})
         try:
             yield Session(connection=connection, _objects=objects)
         except ChurnError:
@@ -105,9 +106,11 @@ def literal(path: str) -> str:
     >>> print(literal("raw/it's [new].csv"))
     'raw/it''s [[]new].csv'
     """
-    if not is_object(path):
-        path = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
-    return "'" + path.replace("'", "''") + "'"
+    return text(path if is_object(path) else _without_wildcards(path))
+
+
+def _without_wildcards(path: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
 
 
 def _object_files(files: Sequence[Found]) -> ObjectFiles | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from errno import ENOENT
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -144,6 +145,8 @@ def _arrow(frame: pl.DataFrame) -> pa.Table:
 def _parquet_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowInvalid, FileNotFoundError) as error:
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in {None, ENOENT}:  # the disk's fault, and not the file's
+            raise
         found = f"not a whole parquet file ({str(error).splitlines()[0]})"
         raise DataError(where=str(path), found=found, action="restore the file, or make it again") from error

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.errors import DataError, TryAgainError
+from churn.typed import require_typed
 
 MANIFEST = "_manifest.json"
 _PIECE = 2**24  # after each piece a thread waits for its turn, which takes long beside one that imports
@@ -97,17 +98,25 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        raw = json.loads(path.read_text())
-        files = {name: File(**file) for name, file in raw.pop("files").items()}
-        return Manifest(files=files, **raw)
+        return _parsed(json.loads(path.read_text()))
     except FileNotFoundError:
         return None
     except OSError as error:
         found = error.strerror or str(error)
         raise TryAgainError(where=str(path), found=found, action="make it readable, or set another root=") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         action = f"delete the folder {path.parent} and run the stage again"
         raise DataError(where=str(path), found=f"not a manifest ({error})", action=action) from error
+
+
+def _parsed(raw: dict[str, Any]) -> Manifest:
+    files = {name: File(**file) for name, file in raw.pop("files").items()}
+    manifest = Manifest(files=files, **raw)
+    outside = [name for name in files if name in {"", ".", ".."} or "/" in name or "\0" in name]
+    if outside:
+        raise ValueError(f"its file {outside[0]!r} is not one of its folder")
+    require_typed(manifest)
+    return manifest
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
@@ -117,8 +126,8 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
 
 
 def has_size(path: Path, size: int) -> bool:
-    """Returns whether a file is there, of that many bytes."""
-    return path.is_file() and path.stat().st_size == size
+    """Returns whether a file is there, of that many bytes; a link is none, since it may lead out of the root."""
+    return path.is_file() and not path.is_symlink() and path.stat().st_size == size
 
 
 def unlike(folder: Path, manifest: Manifest) -> tuple[Path, ...]:
@@ -128,6 +137,8 @@ def unlike(folder: Path, manifest: Manifest) -> tuple[Path, ...]:
 
 def damage(path: Path, size: int) -> str:
     """Returns in words what is wrong with a file that has not the size that a manifest promises."""
+    if path.is_symlink():
+        return f"{path} is a link"
     return f"{path} holds {path.stat().st_size:,} of {size:,} bytes" if path.is_file() else f"{path} is missing"
 
 

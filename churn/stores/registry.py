@@ -204,7 +204,8 @@ class Registry:
                 root = client.get_run(run).info.artifact_uri
                 address = {"artifact_uri": f"{root}/bundle", "tracking_uri": self._tracking.uri}
                 path = Path(mlflow.artifacts.download_artifacts(**address, dst_path=folder))
-            return {file.name: file.read_bytes() for file in path.iterdir()}
+            files = (file for file in path.iterdir() if file.is_file() and not file.is_symlink())
+            return {file.name: file.read_bytes() for file in files}
 
     def record(self, decision: Decision) -> Recorded:
         """Writes a decision down as a run of its own, whatever its answer; nothing moves."""

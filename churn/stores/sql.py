@@ -21,6 +21,7 @@ import polars as pl
 
 from churn.errors import DataError
 from churn.stores.duck import Bench, chunks, duck_errors, quoted, values_hidden
+from churn.stores.globs import fixed_folder
 
 if TYPE_CHECKING:
     from churn.stores.duck import Connection, Relation
@@ -98,7 +99,10 @@ class Sql:
 
     def _connect(self) -> Connection:
         if self._connection is None:
-            self._connection = self._bench.connect()
+            folders = {Path(fixed_folder(path) or ".") for path in self._tables.values()}
+            # a day may stand elsewhere, and be linked: an earlier version of it that a night is made again from
+            linked = {day.resolve() for folder in folders for day in folder.glob("date=*") if day.is_symlink()}
+            self._connection = self._bench.connect(folders=folders | linked)
         return self._connection
 
     def _create_views(self, connection: Connection, last: date) -> None:
@@ -107,7 +111,10 @@ class Sql:
             _require_one_schema(connection, name, files)
             connection.read_parquet(files, hive_partitioning=True).create_view(name, replace=True)
         texts = {path.stem.lower(): path.read_text() for path in self._sql_files()}
-        needs = {name: _tables_in(connection, text) & texts.keys() for name, text in texts.items()}
+        needs = {
+            name: _tables_in(connection, text, file=self._sql / f"{name}.sql") & texts.keys()
+            for name, text in texts.items()
+        }
         for name in _in_order(needs, self._sql):
             with _sql_errors(self._sql / f"{name}.sql", lines_before=1):
                 connection.execute(f"create or replace view {quoted(name)} as\n{texts[name]}")
@@ -162,9 +169,17 @@ def _hive_day(path: Path) -> str | None:
     return days[-1] if days else None
 
 
-def _tables_in(connection: Connection, sql: str) -> set[str]:
+def _tables_in(connection: Connection, sql: str, *, file: Path) -> set[str]:
+    """Returns the tables that one SELECT reads; what cannot be parsed reads none, and stops where it is run.
+
+    Raises:
+        DataError: the file holds something else, or something more.
+    """
     row = connection.execute("select json_serialize_sql(?::varchar)", [sql]).fetchone()
     tree = json.loads(row[0] if row else "{}")
+    if tree.get("error_type") == "not implemented" or len(tree.get("statements", ())) > 1:
+        action = "leave one SELECT in it: a dataset's SQL reads its raw tables, and does nothing else"
+        raise DataError(where=str(file), found="not one SELECT", action=action)
     return {name.lower() for name in _base_tables(tree)} - {name.lower() for name in _cte_names(tree)}
 
 

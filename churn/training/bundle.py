@@ -23,6 +23,7 @@ from churn.training.encoding import Encoding, Floats
 from churn.training.model import Task
 from churn.training.model_text import require_columns
 from churn.training.scorer import Scorer, Walker
+from churn.typed import require_typed
 
 FORMAT = 2
 MODEL, FIELDS, REFERENCE, CHECKSUMS = "model.txt", "bundle.json", "reference.parquet", "checksums.json"
@@ -111,13 +112,16 @@ class Bundle:
         """
         _verify(files)
         try:
-            return cls(
+            bundle = cls(
                 model_text=files[MODEL].decode(),
                 reference=files[REFERENCE],
                 **_parsed(json.loads(files[FIELDS])),
             )
-        except (KeyError, TypeError, ValueError) as error:
+            require_typed(bundle)
+            _ = bundle.example  # which asks the dictionary for every column
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
             raise _refused(FIELDS, f"it is not a bundle's ({type(error).__name__}: {error})") from error
+        return bundle
 
     @property
     def example(self) -> dict[str, float]:
@@ -202,7 +206,7 @@ def _verify(files: Mapping[str, bytes]) -> None:
 def _claimed(checksums: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(checksums)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refused(CHECKSUMS, "it is not JSON") from error
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         version = fields.get("format") if isinstance(fields, dict) else None

@@ -132,8 +132,9 @@ def test_what_is_no_secret_is_not_looked_for(root: Path) -> None:
     (root / "logs" / "a.log").write_text(f"{SECRET} {root} true 12345678")
     checked = looked(root, PGHOST=SECRET, TLS_KEY=str(root), PWD="12345678", USE_TOKEN="true")
     assert checked.state is State.OK
-    assert checked.found == "1 files hold none of 0 variables whose names look secret; 1 too short to look for"
+    assert checked.found == "1 files hold none of the secrets of 0 variables; 1 too short to look for"
     assert looked(root, PGPASSWORD="another one").state is State.OK
+    assert looked(root, WAREHOUSE=f"postgresql://me:{SECRET}@host/db").found.startswith("the value of WAREHOUSE in ")
 
 
 def test_rows_are_not_searched(root: Path) -> None:

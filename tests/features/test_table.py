@@ -109,9 +109,9 @@ def test_keys_pass_in_any_chunks_exactly_where_they_rise_strictly(keys: list[int
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
-        ([1, 2, 2, 3], "1 key is twice there; the first is 2 at row 0 of its chunk"),
-        ([1, 1, 2, 3], "1 key is twice there; the first is 1 at row 1 of its chunk"),
-        ([5, 6, 4, 3], "2 keys are not above the one before it; the first is 4 at row 0 of its chunk"),
+        ([1, 2, 2, 3], "1 key is twice there, first at row 0 of its chunk"),
+        ([1, 1, 2, 3], "1 key is twice there, first at row 1 of its chunk"),
+        ([5, 6, 4, 3], "2 keys are not above the one before it, first at row 0 of its chunk"),
         ([1, 2, None, 3], "1 key is null"),
         ([None, 2], "1 key is null"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from churn.errors import DataError, ExitCode
-from churn.settings.secrets import looks_secret
+from churn.redaction import looks_secret
 from churn.stores import host
 from tests.command import Ran, churn
 

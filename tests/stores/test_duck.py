@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from churn.errors import ChurnError, DataError, SettingsError
-from churn.stores.duck import Bench, chunks, duck_errors, rows_twice
+from churn.stores.duck import Bench, chunks, duck_errors, keys_twice
 
 if TYPE_CHECKING:
     from churn.stores.duck import Connection
@@ -47,19 +47,18 @@ def test_a_long_query_draws_no_progress_bar(connection: Connection) -> None:
     assert connection.execute("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
 
 
-def test_keys_that_stand_twice_are_found_in_every_file_however_many_there_are_in_one(tmp_path: Path) -> None:
+def test_keys_that_stand_twice_are_counted_in_every_file_however_many_there_are_in_one(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("many.parquet", "few.parquet", "none.parquet")]
     for file, twice in zip(files, (1_001, 3, 0), strict=True):
         keys = [*range(2_000), *range(twice)]
         pl.DataFrame({"copies": keys, "date": ["x"] * len(keys)}).write_parquet(file)
     bench = Bench(threads=1, memory="500MB", spill=tmp_path, chunk_rows=10, cache=tmp_path)
-    found = rows_twice(bench, files, key=("date", "copies"), at_most=2)
-    assert sorted(found) == sorted([(file, f"x {key}") for file in files[:2] for key in (0, 1)])
+    assert keys_twice(bench, files, key=("date", "copies")) == {files[0]: 1_001, files[1]: 3}
 
 
 def test_a_file_may_have_one_row_where_the_file_is_the_key(tmp_path: Path) -> None:
     bench = Bench(threads=1, memory="500MB", spill=tmp_path, chunk_rows=10, cache=tmp_path)
     pl.DataFrame({"a": [1, 2]}).write_parquet(tmp_path / "two.parquet")
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "one.parquet")
-    found = rows_twice(bench, [tmp_path / "one.parquet", tmp_path / "two.parquet"], key=(), at_most=2)
-    assert [file for file, _ in found] == [tmp_path / "two.parquet"]
+    found = keys_twice(bench, [tmp_path / "one.parquet", tmp_path / "two.parquet"], key=())
+    assert found == {tmp_path / "two.parquet": 1}

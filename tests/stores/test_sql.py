@@ -284,3 +284,32 @@ def test_the_texts_are_all_sql_files_of_the_dataset_as_they_stand(shop: Shop) ->
 
 def test_the_texts_do_not_read_a_raw_table(shop: Shop) -> None:
     assert shop.sql(visits="elsewhere/*.parquet").texts() == shop.sql().texts()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("select * from read_csv('/etc/passwd')", 'line 1, column 15: .*Cannot access file "/etc/passwd"'),
+        ("select * from read_text('/etc/passwd')", 'Cannot access file "/etc/passwd"'),
+        ("select * from '/etc/passwd'", "Table with name /etc/passwd does not exist"),
+        ("select * from read_parquet('{root}/raw/visits/../../apart.parquet')", "Cannot access file"),
+        ("select * from read_parquet('{root}/raw/visits/link.parquet')", "Cannot access file"),
+        ("select * from glob('{root}/*')", "Cannot access file"),
+        ("select * from read_parquet('https://example.org/x.parquet')", "HTTPFS|httpfs|Cannot access|disabled"),
+        ("copy (select 1 as customer_id) to '{root}/raw/visits/new.csv'", "not one SELECT"),
+        ("select 1 as customer_id; copy (select 1) to '{root}/raw/visits/new.csv'", "not one SELECT"),
+        ("attach '{root}/new.duckdb'", "not one SELECT"),
+        ("install httpfs", "not one SELECT"),
+        ("set enable_external_access = true", "not one SELECT"),
+        ("select 1 as customer_id; select 2 as customer_id", "not one SELECT"),
+    ],
+)
+def test_sql_that_reaches_beyond_its_raw_tables_stops_with_one_error(shop: Shop, text: str, found: str) -> None:
+    pl.DataFrame({"customer_id": [1]}).write_parquet(shop.root / "apart.parquet")
+    (shop.root / "raw/visits/link.parquet").symlink_to(shop.root / "apart.parquet")
+    before = sorted(shop.root.rglob("*"))
+    shop.write_sql({"snapshot": text.format(root=shop.root)})
+    with pytest.raises(DataError, match=found) as stopped:
+        snapshot(shop.sql(visits=str(shop.root / "raw/visits/date=*/*.parquet")))
+    assert stopped.value.where == str(shop.root / "sql" / "snapshot.sql")
+    assert [path for path in sorted(shop.root.rglob("*")) if path not in before] == []

@@ -48,16 +48,16 @@ class DuckdbTable:
 
         action = "correct `table`, or what stands in the file under that name"
         hidden, told = values_hidden(self.where, action=action), duck_errors(self.where, action=action)
-        with attached(bench, self.path, writable=True) as connection, told, hidden:
+        with attached(bench, self.path, writable=True, files=(night.file,)) as connection, told, hidden:
             connection.execute("begin")
             self._replace(connection, night)
             connection.execute("commit")
 
     def _replace(self, connection: Connection, night: Night) -> None:
-        from churn.stores.objects import literal
+        from churn.stores.duck import text
 
-        name, file, dataset = self._quoted, literal(str(night.file)), night.dataset.replace("'", "''")
-        rows = f"select '{dataset}' as {DATASET}, * from read_parquet({file}, hive_partitioning = false)"  # noqa: S608
+        name, file, dataset = self._quoted, text(str(night.file)), text(night.dataset)
+        rows = f"select {dataset} as {DATASET}, * from read_parquet({file}, hive_partitioning = false)"  # noqa: S608
         connection.execute(f"create table if not exists {name} as {rows} limit 0")
         found, expected = (_types(connection, query) for query in (f"from {name}", rows))
         require_columns(found, expected, where=self.where)

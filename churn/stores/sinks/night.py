@@ -41,8 +41,9 @@ class Night:
     @property
     def rows_of_it(self) -> str:
         """The condition, as SQL, that a table's rows of this night fulfil."""
-        name = self.dataset.replace("'", "''")
-        return f"{DATASET} = '{name}' and {DAY} = date '{self.day}'"
+        from churn.stores.duck import text
+
+        return f"{DATASET} = {text(self.dataset)} and {DAY} = date '{self.day}'"
 
     def chunks(self, rows: int) -> Iterator[pl.DataFrame]:
         """Yields the scores in order, at most `rows` at a time.

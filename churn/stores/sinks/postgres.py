@@ -61,8 +61,10 @@ class PostgresTable:
     @property
     def _lock(self) -> str:
         """The query that waits for the lock and takes it: on the bare name, however the table is spelled."""
-        name = self.table.rpartition(".")[2].replace("'", "''")
-        return f"select true from pg_advisory_xact_lock(hashtextextended('churn {name}', 0))"  # noqa: S608 - quoted
+        from churn.stores.duck import text
+
+        name = text(f"churn {self.table.rpartition('.')[2]}")
+        return f"select true from pg_advisory_xact_lock(hashtextextended({name}, 0))"  # noqa: S608 - quoted
 
     def _found(self, cursor: Cursor, columns: dict[str, str]) -> Table:
         """Returns the table, which is made where it is missing."""

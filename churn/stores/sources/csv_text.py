@@ -179,12 +179,13 @@ class Csv:
         return asked.select(self._source(files, len(header)), values=cells, day=day)
 
     def _source(self, files: Sequence[Found], width: int) -> str:
+        from churn.stores.duck import text
         from churn.stores.objects import literal
         from churn.stores.sources.files import PATH
 
         columns = ", ".join(f"'c{place}': 'varchar'" for place in range(width + 1))
         told = {"delim": self.delimiter, "quote": self.quote, "escape": self.quote, "encoding": self.encoding}
-        options = [f"{name}={_text(value)}" for name, value in {**told, "nullstr": _NEVER, "filename": PATH}.items()]
+        options = [f"{name}={text(value)}" for name, value in {**told, "nullstr": _NEVER, "filename": PATH}.items()]
         fixed = "header=true, auto_detect=false, null_padding=true, parallel=false, hive_partitioning=false"
         listed = ", ".join(literal(file.path) for file in files)
         scan = f"read_csv([{listed}], columns={{{columns}}}, {fixed}, {', '.join(options)})"
@@ -234,7 +235,3 @@ def _require_whole(file: Found, *, within: Session) -> None:
 def _bytes(file: Found, *, within: Session) -> Iterator[BinaryIO]:
     with within.open(file) as raw:
         yield cast("BinaryIO", gzip.GzipFile(fileobj=raw)) if file.path.endswith(".gz") else raw
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
