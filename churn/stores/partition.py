@@ -16,6 +16,8 @@ from typing import Any
 from churn.errors import DataError, TryAgainError
 
 MANIFEST = "_manifest.json"
+ERASED = "erased"
+"""The fact of a partition that customers were erased from: how many rows, by which runs, and its contents before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,11 @@ class Manifest:
     def content(self) -> str:
         """The version of what the partition holds: a hash over its files' hashes."""
         return fingerprint({name: file.sha256 for name, file in self.files.items()})
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """Its content, then those that it had before rows of customers were erased from it."""
+        return (self.content, *self.facts.get(ERASED, {}).get("was", ()))
 
     @property
     def rows(self) -> int:
