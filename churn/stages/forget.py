@@ -100,13 +100,12 @@ def _models(models: Mapping[int, Mapping[str, Any]], features: Iterable[Manifest
         for version, lineage in models.items()
     }
     words = [f"version {version} ({', '.join(found)})" for version, found in days.items() if found]
-    return f"trained or tested on such features, and left as they are: {', '.join(words)}" if words else "none on them"
+    return f"trained or tested on such features, and left as they are: {', '.join(words)}" if words else "none was"
 
 
 def _left(doors: Doors) -> dict[str, str]:
     """Returns what this command does not reach, and what is to be done there."""
     key, tables = doors.dataset.key, doors.dataset.tables
-    sources = sorted({source.where for source in doors.settings.dataset.tables.values()})
     keyless = [table.name for table in tables if key_column([column.name for column in table.columns], key) is None]
     spilled = [path for path in doors.bench.spill.glob("*") if path.is_file()]
     left = {f"left: sink {name}": text for name, text in out_of_reach(doors).items()}
@@ -114,7 +113,8 @@ def _left(doors: Doors) -> dict[str, str]:
         left["left: raw tables"] = f"without a column {key}: {', '.join(keyless)}"
     if spilled:
         left["left: spilled"] = f"{len(spilled):,} files in {doors.bench.spill}: delete them when no run is at work"
-    return {"left: sources": f"yours to mend, and nothing of theirs comes back: {', '.join(sources)}", **left}
+    sources = ", ".join(sorted(doors.settings.dataset.tables))
+    return {"left: sources": f"{sources}: yours to mend; what they hold of a forgotten customer stays out", **left}
 
 
 def _delivered(doors: Doors, outcome: Outcome) -> Outcome:
