@@ -26,10 +26,10 @@ test *arguments:
 quick:
     {{bin}}/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# The same runs and deliveries killed: a thousand times, where `check` does it 8 times, and deliveries at every line; and
-# hundreds more of damaged files and settings
+# The same runs and deliveries killed: a thousand times, where `check` does it 8 times; deliveries and erasures at every
+# step; and hundreds more of damaged files and settings
 faults:
-    CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_kills.py tests/stores/sinks/test_kills.py
+    CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_kills.py tests/stores/sinks/test_kills.py tests/stages/test_forget.py
     CHURN_FUZZ=1 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_fuzz.py tests/test_security.py
 
 # The pinned files, after a change of dependencies in pyproject.toml

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from churn import kept_champion
 from churn.doors import Doors
@@ -144,3 +145,8 @@ def learned_dates(champion: Champion, test: Part, *, horizon_days: int) -> tuple
         return any(part.overlaps(replace(test, dates=(day,)), horizon_days=longer) for part in parts)
 
     return tuple(filter(knows, test.dates))
+
+
+def lineages(doors: Doors) -> dict[int, dict[str, Any]]:
+    """Returns what every registered version was made from; the champion's local copy may be published on the way."""
+    return {version: version_of(doors, version).bundle.lineage for version in doors.registry.versions()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
@@ -131,6 +131,32 @@ class Courier:
             return got if sent else "nothing to send, it has had these nights"
         error = self._failed[name]
         return f"{got}, {spelled_nights(owed)} not: {error.where}: {error.found}; then run {self._command(name)}"
+
+
+def out_of_reach(doors: Doors) -> dict[str, str]:
+    """Returns by sink the nights that it has had and that cannot be brought anew, and what takes a customer out there.
+
+    The lake has not got such a night any more, or the settings the sink.
+    """
+    days: dict[str, list[date]] = {}
+    places: dict[str, dict[str, Any]] = {}
+    name = doors.settings.dataset.name
+    published = set(doors.lake.days("predictions", name))
+    for path in sorted((doors.lake.root / "deliveries" / name).glob("date=????-??-??/*.json")):
+        day, sink = date.fromisoformat(path.parent.name.removeprefix("date=")), recall(path).get("sink")
+        known = doors.settings.dataset.sinks.get(path.stem)
+        if sink is not None and (day not in published or known is None or _fields(known) != sink):
+            days.setdefault(path.stem, []).append(day)
+            places[path.stem] = sink
+    return {sink: f"{spelled_nights(found)}: {_by_hand(doors, places[sink])}" for sink, found in days.items()}
+
+
+def _by_hand(doors: Doors, sink: Mapping[str, Any]) -> str:
+    name, key = doors.settings.dataset.name, doors.dataset.key
+    if "table" in sink:
+        where = sink.get("path") or f"${sink.get('dsn_variable')}"
+        return f"in {where}, delete from {sink['table']} where dataset = '{name}' and {key} = …"  # noqa: S608 - told
+    return f"delete those files of {name} in {sink.get('folder') or sink.get('path')}"
 
 
 def spelled_nights(days: Sequence[date]) -> str:

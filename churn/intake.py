@@ -21,6 +21,7 @@ from churn.features.day import Tally, row_hashes
 from churn.features.intake import Sorted, broken_schema, sort_rows
 from churn.features.raw import RAW_DAY, RawTable
 from churn.stores.duck import duck_errors, keys_twice
+from churn.stores.erased_keys import ErasedKeys, place_of
 from churn.stores.parquet import ParquetWriter
 from churn.stores.partition import file_sha256
 
@@ -30,14 +31,17 @@ _GROUP_ROWS = 100_000
 def take_in(doors: Doors, table: RawTable, *, days: Sequence[date], scratch: Path) -> dict[date, Tally]:
     """Writes the rows of some raw days to `day_file`s and returns what came, a tally a day, in the order of `days`.
 
-    A day without rows gets a file without rows, so that every table has one every day.
+    A day without rows gets a file without rows, so that every table has one every day. Rows of customers who were
+    erased are left out, as if they had not come.
     """
     source = doors.settings.dataset.tables[table.name]
+    erased = ErasedKeys.read(place_of(doors.lake.root, doors.dataset.name))
     tallies = {day: Tally() for day in days}
     kept = _DayFiles(scratch, "tables", table.name, schema=table.schema)
     broken = _DayFiles(scratch, "quarantine", table.name, schema=_quarantine_schema(table))
     with kept, broken:
-        for chunk in source.read(table, first=days[0], last=days[-1], bench=doors.bench):
+        for came in source.read(table, first=days[0], last=days[-1], bench=doors.bench):
+            chunk = erased.without(came, key=doors.dataset.key)
             rows = sort_rows(chunk, table, as_text=source.as_text, where=f"raw table {table.name}")
             _count(chunk, rows, table, tallies=tallies)
             kept.write(rows.kept, tallies)

@@ -21,6 +21,7 @@ from churn.promotion.hindsight import OutcomeLimits
 from churn.promotion.suspicion import LeakLimits
 from churn.promotion.verdict import OnInsufficient
 from churn.scheduling.plan import Job, Service
+from churn.settings.removal import ForgetStage, PruneStage
 from churn.simulation.business import Business
 
 Positive = Annotated[int, Field(ge=1)]
@@ -230,14 +231,6 @@ class LineageStage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PruneStage:
-    """Settings of `stage=prune`: whether to say only what may go."""
-
-    name: Literal["prune"]
-    dry_run: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusStage:
     """Settings of `stage=status`: how many dates are shown, and the limits that their verdicts are held against."""
 
@@ -304,13 +297,14 @@ Stage = (
     | LeakcheckStage
     | LineageStage
     | PruneStage
+    | ForgetStage
     | StatusStage
     | ScheduleStage
     | DoctorStage
     | PlanStage
 )
 
-WITHOUT_DATE = (DemoStage, DoctorStage, HistoryStage, PruneStage, ScheduleStage, StatusStage)
+WITHOUT_DATE = (DemoStage, DoctorStage, ForgetStage, HistoryStage, PruneStage, ScheduleStage, StatusStage)
 NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage, PlanStage)
 """Those that take words for dates that the lake knows, too."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -21,7 +22,7 @@ from churn.settings import Settings
 from churn.settings.stages import LineageStage
 from churn.stages import features as features_stage
 from churn.stores.lake import VERSIONS, Lake
-from churn.stores.partition import Manifest, Partition, read_manifest, unlike
+from churn.stores.partition import ERASED, Manifest, Partition, read_manifest, unlike
 from churn.training.split import Part
 
 _SAME = "the same bytes, features and scores"
@@ -40,6 +41,7 @@ def run(settings: Settings) -> Outcome:
         figures={
             "scores": f"{scores.rows:,} rows, content {scores.content[:16]}",
             "features": f"{features.rows:,} rows, content {features.content[:16]}",
+            **_erased((scores, features)),
             "raw days": _raw_days(doors, features),
             "sources": _sources(doors, features),
             "sql": str(doors.lake.texts_path(features.inputs["sql"])),
@@ -166,16 +168,32 @@ def _rebuild(doors: Doors, day: date, model: Champion, *, scores: Manifest, feat
             reasons = wanted_then(doors, scores)
             made, uncertain = _at(doors, root, scores), UNCERTAIN in scores.inputs
             publish_scores(made, model, day, engine=engine, reasons=reasons, uncertain=uncertain)
-            contents = {kind: made.lake.manifest(doors.partition(kind, day)) for kind in ("features", "predictions")}
+            other = [text for then in (features, scores) if (text := _unlike(doors, made, then))]
         finally:
             shutil.rmtree(root, ignore_errors=True)
-    then = {"features": features, "predictions": scores}
-    other = [
-        f"{kind} {found.content[:16]} for {then[kind].content[:16]}"
-        for kind, found in contents.items()
-        if found and found.content != then[kind].content
-    ]
     return f"NOT the same bytes: {', '.join(other)}" if other else _SAME
+
+
+def _unlike(doors: Doors, made: Doors, then: Manifest) -> str:
+    """Returns how what was made again differs; of a partition that customers were erased from its rows count alone."""
+    from churn.stores.rewriting import same_rows
+
+    partition = doors.partition(then.kind, doors.settings.day)
+    found = made.lake.manifest(partition)
+    if found is None or found.content == then.content:
+        return ""
+    file = {"features": "features.parquet", "predictions": "scores.parquet"}[then.kind]
+    folders = _place(doors, partition, then.content), made.lake.path(partition)
+    if ERASED in then.facts and same_rows(*(folder / file for folder in folders)):
+        return ""  # the reasons are of one score more: of the next highest
+    return f"{then.kind} {found.content[:16]} for {then.content[:16]}"
+
+
+def _erased(manifests: Iterable[Manifest]) -> dict[str, str]:
+    """Returns for a person which of some partitions rows were erased from, and by which run last."""
+    facts = {manifest.kind: manifest.facts[ERASED] for manifest in manifests if ERASED in manifest.facts}
+    told = [f"{fact['rows']:,} rows of {kind} ({fact['runs'][-1]})" for kind, fact in facts.items()]
+    return {"erased": ", ".join(told)} if told else {}
 
 
 def _require_same_code(doors: Doors, features: Manifest, scores: Manifest) -> None:

@@ -44,7 +44,8 @@ __all__ = ["MANIFEST", "VERSIONS", "Lake", "Manifest", "Partition", "Staging"]
 
 log = logging.getLogger(__name__)
 VERSIONS = "versions"
-_GONE = ".gone-"
+REMOVAL = "removal"
+"""The kind of the lock that whoever publishes shares, and who deletes or erases (`removal`) holds alone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,13 +115,16 @@ class Lake:
         return manifest
 
     def version(self, partition: Partition, content: str) -> Path | None:
-        """Returns the folder where the partition holds, or once held, this very content; None where it is gone."""
-        now = self.manifest(partition)
-        if now is not None and now.content == content and self.holds(self.path(partition), now):
-            return self.path(partition)
-        kept = self.kept_at(partition, content)
-        then = read_manifest(kept)
-        return kept if then is not None and self.holds(kept, then) else None
+        """Returns the folder where the partition holds, or once held, this very content; None where it is gone.
+
+        What holds it less the rows of customers that were erased since counts as holding it.
+        """
+        kept = (self.root / VERSIONS / str(partition)).glob("[0-9a-f]*")
+        for folder in (self.path(partition), self.kept_at(partition, content), *sorted(kept)):
+            then = read_manifest(folder)
+            if then is not None and content in then.contents and self.holds(folder, then):
+                return folder
+        return None
 
     def holds(self, folder: Path, manifest: Manifest) -> bool:
         """Returns whether every file in a folder has the bytes that a manifest promises."""
@@ -151,18 +155,6 @@ class Lake:
             shutil.rmtree(hidden, ignore_errors=True)
             target.rename(hidden)
             shutil.rmtree(hidden)
-
-    def drop_version(self, folder: Path) -> None:
-        """Deletes a kept version; one that is half deleted counts as gone at once (see `sweep_versions`)."""
-        gone = folder.with_name(f"{_GONE}{folder.name}")
-        shutil.rmtree(gone, ignore_errors=True)
-        folder.rename(gone)
-        shutil.rmtree(gone)
-
-    def sweep_versions(self, kind: str, dataset: str) -> None:
-        """Deletes what is left of kept versions whose deletion was cut short."""
-        for gone in (self.root / VERSIONS / kind / dataset).glob(f"date=????-??-??/{_GONE}*"):
-            shutil.rmtree(gone)
 
     def keep_texts(self, texts: Mapping[str, str]) -> str:
         """Keeps some texts (SQL, code) under `code/<fingerprint>.json` and returns that fingerprint.
@@ -205,7 +197,8 @@ class Lake:
             TryAgainError: the disk or the file system refused.
             DataError: a folder stands in its place that no run has published, or whose manifest cannot be read.
         """
-        with disk_errors(partition), self.lock(partition):
+        removal = Partition(kind=REMOVAL, dataset=partition.dataset)
+        with disk_errors(partition), self.lock(removal, shared=True, wait=True), self.lock(partition):
             target = self.path(partition)
             _refuse_strangers(target)
             self.manifest(partition)  # one that cannot be read stops here, before the work

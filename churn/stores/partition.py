@@ -18,6 +18,8 @@ from churn.typed import require_typed
 
 MANIFEST = "_manifest.json"
 _PIECE = 2**24  # after each piece a thread waits for its turn, which takes long beside one that imports
+ERASED = "erased"
+"""The fact of a partition that customers were erased from: how many rows, by which runs, and its contents before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,11 @@ class Manifest:
     def content(self) -> str:
         """The version of what the partition holds: a hash over its files' hashes."""
         return fingerprint({name: file.sha256 for name, file in self.files.items()})
+
+    @property
+    def contents(self) -> tuple[str, ...]:
+        """Its content, then those that it had before rows of customers were erased from it."""
+        return (self.content, *self.facts.get(ERASED, {}).get("was", ()))
 
     @property
     def rows(self) -> int:

@@ -53,7 +53,7 @@ def test_raw_days_that_a_models_labels_were_read_from_are_kept(lake: Path) -> No
     correct(lake, "2025-07-20", 100)  # in the label window of the test date, and in no features of the model
     done("stage=features", f"date={NIGHT}", root=lake)
     ran = done("stage=prune", root=lake)
-    assert ["tables", "0", "of", "1"] in [line.split() for line in ran.out.splitlines()]
+    assert "versions of tables 0 of 1; 1 older, and needed" in " ".join(ran.out.split())
 
 
 @pytest.mark.parametrize("kind", ["drift", "shadow", "leaks"])
@@ -87,3 +87,23 @@ def test_nothing_is_deleted_while_a_model_is_trained_and_what_is_trained_does_no
         done("stage=train", f"date={TRAINED}", *FAST, root=lake)
     with Lake(lake).lock(training):  # as stage=prune holds it
         assert churn("stage=train", f"date={TRAINED}", *FAST, root=lake).code == 6
+
+
+def test_a_kind_goes_after_its_days_and_never_what_a_kept_night_or_model_was_made_from(scored: Path) -> None:
+    days = [f"stage.keep_days.{kind}=0" for kind in ("features", "tables")]
+    ran = done("stage=prune", *days, "verbose=true", root=scored)
+    assert "features 0 of 5; 5 older, and needed" in " ".join(ran.out.split())
+    assert "tables 0 of 231; 231 older, and needed" in " ".join(ran.out.split())
+    ran = done("stage=prune", *days, "stage.keep_days.predictions=0", "verbose=true", "dry_run=false", root=scored)
+    assert "predictions 1 of 1, 2025-08-20 to 2025-08-20" in " ".join(ran.out.split())
+    assert f"features/subscription/date={NIGHT}" in ran.out
+    assert "features 1 of 5, 2025-08-20 to 2025-08-20" in " ".join(ran.out.split())
+    left = {path.name for path in (scored / "tables" / "subscription").iterdir()}
+    assert max(left) == "date=2025-08-09"  # the last of the test date's labels
+    assert len(left) == 221
+    assert not list((scored / "predictions" / "subscription").iterdir())
+
+
+def test_what_is_not_old_enough_stays(scored: Path) -> None:
+    ran = done("stage=prune", "stage.keep_days.predictions=100000", root=scored)
+    assert "predictions 0 of 1" in " ".join(ran.out.split())

@@ -22,6 +22,7 @@ from churn.stores import disk
 from churn.stores import lake as lake_module
 from churn.stores.lake import Lake
 from churn.stores.partition import MANIFEST, Partition, fingerprint, read_manifest
+from churn.stores.removal import drop, sweep
 
 DAY = Partition(kind="features", dataset="shop", day=date(2026, 1, 5))
 
@@ -504,11 +505,11 @@ def test_what_a_killed_deletion_of_a_version_left_is_no_version_and_is_swept(
     put(lake, "new")
     (kept,) = lake.version_folders("features", "shop")
     with monkeypatch.context() as patch:
-        patch.setattr("churn.stores.lake.shutil.rmtree", lambda *_, **__: None)  # as a kill would have it
-        lake.drop_version(kept)
+        patch.setattr("churn.stores.removal.shutil.rmtree", lambda *_, **__: None)  # as a kill would have it
+        drop(kept)
     assert lake.version_folders("features", "shop") == ()
     assert list(kept.parent.iterdir())
-    lake.sweep_versions("features", "shop")
+    sweep(lake, "features", "shop")
     assert not list(kept.parent.iterdir())
 
 
