@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from churn.checks.checked import Checked, fail, ok, warn
 from churn.errors import ExitCode
-from churn.settings.secrets import looks_secret
+from churn.settings.secrets import is_secret
 
 _FILE, _FOLDER = 0o640, 0o750
 _HYDRA = (".hydra", "outputs", "multirun")
@@ -121,7 +121,7 @@ def check_secrets(root: Path, *, beside: Path, environment: Mapping[str, str]) -
     Looked at are all manifests, logs and texts under the root, MLflow's database and files, and Hydra's folders in the
     root and `beside` it (where commands run). Values of fewer than 8 characters are not looked for.
     """
-    secrets = {name: _spellings(value) for name, value in environment.items() if _is_secret(name, value)}
+    secrets = {name: _spellings(value) for name, value in environment.items() if is_secret(name, value)}
     long = {name: values for name, values in secrets.items() if len(environment[name]) >= _SHORTEST}
     read, found = 0, []
     for path in _texts(root, beside):
@@ -133,11 +133,6 @@ def check_secrets(root: Path, *, beside: Path, environment: Mapping[str, str]) -
         mend = "change that secret where it is known; then take it out of the file (a log may be deleted)"
         return fail(f"the value of {'; '.join(found[:_TOLD])}{more}", mend, ExitCode.SETTINGS)
     return ok(f"{read:,} files hold none of {len(long)} variables whose names look secret{short}")
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """Says whether a variable holds a secret, and not the place of one, or the folder where commands run."""
-    return looks_secret(name) and name not in {"PWD", "OLDPWD"} and not (value.startswith("/") and Path(value).exists())
 
 
 def _spellings(value: str) -> tuple[bytes, ...]:

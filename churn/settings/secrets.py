@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import unquote
 
 from churn.errors import SettingsError
@@ -14,7 +15,7 @@ from churn.errors import SettingsError
 # A secret may hold a slash, as Amazon's do; a colon before anything but a port shows that one has begun.
 _USER = re.compile(r"[^/?#]*@|[^/?#\[]*:(?!\d*(?:[/?#]|$)).*@")
 _PARAMETER = re.compile(r"[?&;#]([^=&;#/?]+)=")
-_SECRET = re.compile("pass|pwd|secret|token|key|credential|^sig|signature", re.IGNORECASE)
+_SECRET = re.compile("pass|pwd|secret|token|key|credential|webhook|^sig|signature", re.IGNORECASE)
 _SECRETS_STAND = (
     "leave it out, and set in the environment: MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for an MLflow "
     "server, PGUSER and PGPASSWORD for PostgreSQL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for S3"
@@ -46,6 +47,11 @@ def looks_secret(name: str) -> bool:
     (True, False)
     """
     return _SECRET.search(name) is not None
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Returns whether a variable holds a secret, and not the place of one, or the folder where commands run."""
+    return looks_secret(name) and name not in {"PWD", "OLDPWD"} and not (value.startswith("/") and Path(value).exists())
 
 
 def _check_address(address: str, where: str) -> None:
