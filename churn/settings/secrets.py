@@ -43,8 +43,8 @@ def check_addresses(node: object, where: str = "") -> None:
 def looks_secret(name: str) -> bool:
     """Returns whether a parameter or an environment variable of that name would hold a secret.
 
-    >>> looks_secret("PGPASSWORD"), looks_secret("PGHOST")
-    (True, False)
+    >>> looks_secret("PGPASSWORD"), looks_secret("CHURN_WEBHOOK_URL"), looks_secret("PGHOST")
+    (True, True, False)
     """
     return _SECRET.search(name) is not None
 
