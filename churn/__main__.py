@@ -44,7 +44,9 @@ log = logging.getLogger("churn")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """How one job ended; of a job that stopped the error's first line, of one that could be parsed its settings."""
+    """How one job ended; of a job that stopped the error's first line, of one that could be parsed its settings and
+    what it ended with.
+    """
 
     code: ExitCode
     error: str | None = None
@@ -52,6 +54,7 @@ class _Ended:
     version: int | None = None
     unpromotable: str | None = None
     settings: dict[str, Any] | None = None
+    end: Outcome | Exception | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -254,6 +257,13 @@ def _run(config: DictConfig) -> _Ended:
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.resources.threads))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads of LightGBM would spin
     journal = start_journal(settings.root / "logs" / f"{settings.run}.log")
+    began = time.perf_counter()
+    ended = _ended(settings, raw, journal)
+    _follow(settings, ended, seconds=time.perf_counter() - began)
+    return ended
+
+
+def _ended(settings: Settings, raw: dict[str, Any], journal: Path) -> _Ended:
     try:
         outcome = _run_stage(settings)
         return _Ended(
@@ -262,15 +272,26 @@ def _run(config: DictConfig) -> _Ended:
             version=outcome.version,
             unpromotable=outcome.unpromotable,
             settings=raw,
+            end=outcome,
         )
     except ChurnError as error:
         log.debug("stopped", exc_info=True)
         _complain(error, journal)
-        return _Ended(code=error.exit_code, error=_first(str(error)), settings=raw)
+        return _Ended(code=error.exit_code, error=_first(str(error)), settings=raw, end=error)
     except Exception as error:  # the one place where our bug becomes exit code 1
         log.debug("bug", exc_info=True)
         _complain_bug(settings.stage.name, journal)
-        return _Ended(code=ExitCode.BUG, error=_first(redacted(f"{type(error).__name__}: {error}")), settings=raw)
+        return _Ended(
+            code=ExitCode.BUG, error=_first(redacted(f"{type(error).__name__}: {error}")), settings=raw, end=error
+        )
+
+
+def _follow(settings: Settings, ended: _Ended, *, seconds: float) -> None:
+    if settings.is_scheduled and ended.end is not None:
+        from churn.aftermath import follow
+        from churn.gauges import Ended
+
+        follow(settings, ended.end, Ended(code=ended.code, at=time.time(), seconds=seconds))
 
 
 def _run_stage(settings: Settings) -> Outcome:

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 SHORTEST = 8
 """The characters of a secret's value that is looked for: shorter ones stand in texts by chance."""
 
-_NAMES = "pass|pwd|secret|token|key|credential|^sig|signature"
+_NAMES = "pass|pwd|secret|token|key|credential|webhook|^sig|signature"
 _SECRET = re.compile(_NAMES, re.IGNORECASE)
 # A secret may hold a slash, as Amazon's do; a colon before anything but a port shows that one has begun.
 _LOGIN = re.compile(r"(://)(?:[^\s/?#]*@|[^\s/?#\[:]*:(?!\d*(?:[\s/?#]|$))\S*@)")
@@ -29,8 +29,8 @@ _HIDDEN = "***"
 def looks_secret(name: str) -> bool:
     """Returns whether a parameter or an environment variable of that name would hold a secret.
 
-    >>> looks_secret("PGPASSWORD"), looks_secret("PGHOST")
-    (True, False)
+    >>> looks_secret("PGPASSWORD"), looks_secret("CHURN_WEBHOOK_URL"), looks_secret("PGHOST")
+    (True, True, False)
     """
     return _SECRET.search(name) is not None
 

@@ -129,11 +129,12 @@ def _place(settings: Settings, stage: ScheduleStage, code: Path) -> Place:
 
 
 def _written(settings: Settings) -> Iterator[Path]:
-    """Yields the root, and what settings name outside of it: a place to spill to, sinks on this machine, a registry."""
+    """Yields the root, and what settings name outside of it: a place to spill to, sinks on this machine, metrics."""
     named = [settings.root, settings.root / settings.resources.spill]
     for sink in settings.dataset.sinks.values():
         named += [sink.folder] if isinstance(sink, CsvFile) else []
         named += [sink.path.parent] if isinstance(sink, DuckdbTable) else []
+    named += [settings.root / settings.metrics.folder] if settings.metrics.folder else []
     scheme, _, path = (settings.registry.uri or "").partition(":///")
     named += [Path(path).parent] if scheme == "sqlite" else []
     outside = [path for path in named[1:] if not path.absolute().is_relative_to(settings.root)]
@@ -150,8 +151,8 @@ def _read(settings: Settings) -> Iterator[Path]:
 def _on_network(settings: Settings) -> bool:
     named = [*settings.dataset.tables.values(), *settings.dataset.sinks.values()]
     remote = any(one.kind in _ON_NETWORK or str(getattr(one, "path", "")).startswith("s3://") for one in named)
-    uri = settings.registry.uri
-    return remote or (uri is not None and not uri.startswith("sqlite:"))
+    uri, notices = settings.registry.uri, settings.notify.webhook or bool(settings.notify.mail.to)
+    return remote or notices or (uri is not None and not uri.startswith("sqlite:"))
 
 
 def _any_in(folders: Iterable[Path], paths: Iterable[Path]) -> bool:

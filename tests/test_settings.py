@@ -102,9 +102,9 @@ def test_a_date_is_refused_where_it_would_be_ignored(stage: str, date: str, tmp_
     assert not (tmp_path / "lake").exists()
 
 
-def test_where_scores_go_is_no_setting_of_a_model(asked: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_where_scores_and_notices_go_is_no_setting_of_a_model(asked: list[dict[str, Any]], tmp_path: Path) -> None:
     sink = [f"+dataset.sinks.out.{field}" for field in ("kind=csv", "folder=out", "columns=[segment]")]
-    for overrides in ([], sink):
+    for overrides in ([], [*sink, "metrics.folder=null", "notify.within_seconds=5"]):
         assert command("stage=train", "date=2026-01-05", *overrides, root=tmp_path).code == 0
     assert asked[0] == asked[1]
 

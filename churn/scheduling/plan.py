@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@%-]+\.(service|target|socket|timer|path)")
 _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _MAIL = re.compile(r"[A-Za-z0-9_.+@-]+")
-_SECRET = re.compile("pass|pwd|secret|token|key|credential", re.IGNORECASE)
+_SECRET = re.compile("pass|pwd|secret|token|key|credential|webhook", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from churn.settings.secrets import check_addresses
 from churn.settings.stages import (
     NIGHTS,
     ONE_DATE,
+    SCHEDULED,
     WITHOUT_DATE,
     DeliverStage,
     DemoStage,
@@ -35,6 +36,7 @@ from churn.settings.stages import (
     Stage,
     TrainStage,
 )
+from churn.stores.mail import Mail
 from churn.stores.sinks import Sink
 from churn.stores.sources import Source
 from churn.training.model import ModelSettings
@@ -78,6 +80,25 @@ class SweepSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """The folder of the files that Prometheus reads, under the root where it is relative; None: none are written."""
+
+    folder: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """Who hears of an end that calls for a person: a webhook (its address stands in the environment), mail addresses.
+
+    After `within_seconds` a run waits no longer for its notices, and ends without them.
+    """
+
+    webhook: bool
+    mail: Mail
+    within_seconds: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSettings:
     """Where a dataset's raw tables stand, when they are refused, what its model is called in the registry, and where
     its scores go beyond the lake.
@@ -118,6 +139,8 @@ class Settings:
     resources: Resources
     registry: RegistrySettings
     sweep: SweepSettings
+    metrics: MetricsSettings
+    notify: NotifySettings
     dataset: DatasetSettings
     model: ModelSettings
     split: Annotated[SplitPlan, Field(discriminator="kind")]
@@ -138,6 +161,11 @@ class Settings:
             where = f"stage={self.stage.name}"
             raise SettingsError(where=where, found=found, action="name one date, such as date=2026-01-05")
         return self.dates[0]
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether this is a run that a schedule may start: no trial of a sweep, and nothing that only looks."""
+        return isinstance(self.stage, SCHEDULED) and self.sweep.name is None and not _replays(self.stage)
 
     def stage_as(self, kind: type[S]) -> S:
         """Returns the stage's own settings, typed; a stage that asks for another's is our bug.
@@ -176,12 +204,12 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
 
 
 def composed(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as values that JSON knows, without those of one command (run, today, root, sweep) and sinks.
+    """Returns the settings as values that JSON knows, without sinks and those of one command or machine.
 
     A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.
     """
-    ours = {"run", "today", "root", "sweep"}
+    ours = {"run", "today", "root", "sweep", "metrics", "notify"}
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
     fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
     dataset = fields["dataset"]

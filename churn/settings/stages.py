@@ -307,5 +307,10 @@ Stage = (
 WITHOUT_DATE = (DemoStage, DoctorStage, ForgetStage, HistoryStage, PruneStage, ScheduleStage, StatusStage)
 NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage, PlanStage)
 """Those that take words for dates that the lake knows, too."""
+SCHEDULED = (
+    *(FeaturesStage, ScoreStage, DriftStage, NightlyStage),
+    *(TrainStage, PromoteStage, OutcomesStage, DeliverStage),
+)
+"""Those that run by themselves: how they end is told outside (metrics, notices)."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
 """Those that take one date, or none for the newest night."""

@@ -21,6 +21,15 @@ def memory_available(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/c
     return min((number for number in found if number is not None), default=None)
 
 
+def memory_peak(proc: Path = Path("/proc")) -> int | None:
+    """Returns the most bytes that this process has held in memory; None where the kernel does not tell.
+
+    `getrusage` would count what the program was that started it.
+    """
+    lines = [line for line in _text(proc / "self/status").splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0].split()[1]) * 1024 if lines else None
+
+
 def _of_machine(proc: Path) -> int | None:
     for line in _text(proc / "meminfo").splitlines():
         if line.startswith("MemAvailable:"):

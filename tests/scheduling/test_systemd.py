@@ -86,6 +86,8 @@ def test_a_service_sees_no_network_and_writes_under_the_root_alone(tmp_path: Pat
         ("dataset.tables.usage.path='s3://bucket/date=*/usage.parquet'",),
         ("+dataset.sinks.out.kind=postgres", "+dataset.sinks.out.dsn_variable=X", "+dataset.sinks.out.table=a.b"),
         ("service.network=true",),
+        ("notify.webhook=true",),
+        ("notify.mail.to=[ops@example.org]",),
     ],
 )
 def test_what_the_settings_name_on_the_network_is_reached(overrides: tuple[str, ...], tmp_path: Path) -> None:
@@ -99,8 +101,10 @@ def test_what_the_settings_write_outside_the_root_may_be_written(tmp_path: Path)
         *("+dataset.sinks.a.kind=csv", "+dataset.sinks.a.folder=/srv/lists", "+dataset.sinks.a.columns=[segment]"),
         *("+dataset.sinks.b.kind=duckdb", "+dataset.sinks.b.path=/data/house.duckdb", "+dataset.sinks.b.table=t"),
     )
-    unit = written(tmp_path, *sinks, "resources.spill=/fast")["churn-subscription-nightly.service"]
-    assert lines(unit, "ReadWritePaths") == [f'"{tmp_path}"', '"/fast"', '"/srv/lists"', '"/data"']
+    unit = written(tmp_path, *sinks, "resources.spill=/fast", "metrics.folder=/seen")[
+        "churn-subscription-nightly.service"
+    ]
+    assert lines(unit, "ReadWritePaths") == [f'"{tmp_path}"', '"/fast"', '"/srv/lists"', '"/data"', '"/seen"']
 
 
 @pytest.mark.parametrize("there", ["nothing", "lake", "sink", "source", "python", "working folder"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from churn.errors import DataError, ExitCode, LockedError, TryAgainError, gravest
 from churn.reports.outcome import Outcome
 from churn.settings import Settings
 from tests.command import churn, done, published
+from tests.exposition import read_all, values
 
 NIGHT = ("stage=nightly", "date=2025-08-18..2025-08-20")
 
@@ -20,6 +22,12 @@ def test_a_night_is_built_scored_and_watched(lake: Path) -> None:
         days = sorted(path.name for path in (lake / kind / "subscription").iterdir())
         assert days[-3:] == ["date=2025-08-18", "date=2025-08-19", "date=2025-08-20"]
     assert "version 1 of churn-predictor" in ran.out
+    found = read_all((lake / "metrics").glob("*.prom"))
+    assert values(found, "churn_run_exit_code", stage="nightly") == [0]
+    assert values(found, "churn_night_rows", kind="predictions") == [1500]
+    (psi,) = values(found, "churn_drift_psi_max")
+    table = pl.read_parquet(lake / "drift/subscription/date=2025-08-20/drift.parquet")
+    assert psi == table.filter(pl.col("answer") != "not watched")["psi"].max()
 
 
 def test_it_goes_on_where_it_stopped(lake: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from churn.drift.cbpe import Levels, expected
 from churn.ripe_night import join
 from tests.command import FAST, churn, copied, done, published
+from tests.exposition import read_all, values
 
 NIGHT = date(2025, 7, 21)  # ripe on the last night that there may be but one, and not learned from
 LEARNED = date(2025, 6, 11)  # the champion's calibration date
@@ -58,6 +59,9 @@ def test_auto_joins_every_ripe_night_to_the_scores_that_were_published_then(plac
     assert found["auc"]["figure"] == pytest.approx(((higher > 0) + (higher == 0) / 2).mean(), rel=1e-12)
     assert found["brier"]["figure"] == pytest.approx(((score - is_churn) ** 2).mean(), rel=1e-12)
     assert (found["auc"]["n"], found["auc"]["n_positive"]) == (1500, is_churn.sum())
+    told = read_all((place / "metrics").glob("*.prom"))
+    assert values(told, "churn_outcomes_auc") == [found["auc"]["figure"]]
+    assert values(told, "churn_outcomes_verdict", verdict="insufficient") == [1]
     estimate = expected(Levels.of(score), share=0.1)["auc"]
     assert (found["auc"]["estimated"], found["auc"]["estimated_se"]) == (estimate.figure, estimate.se)
     assert f"{NIGHT}  1        insufficient" in ran.out  # 1,500 customers cannot tell a drop of 0.03

@@ -29,6 +29,7 @@ from tests.scheduling.written import lines, written
         (["service.retry.delay_minutes=0"], "delay_minutes=0", "hours that hold all tries"),
         (["service.retry.within_hours=1"], "within_hours=1", "hours that hold all tries"),
         (["+service.variables.PGPASSWORD=hunter"], "PGPASSWORD sounds like a secret", "credentials.PGPASSWORD="),
+        (["+service.variables.CHURN_WEBHOOK_URL=hunter"], "CHURN_WEBHOOK_URL sounds like a secret", "credentials."),
         (["+service.variables={a-b: x}"], "variables: 'a-b'", "environment variable"),
         (["+service.credentials.PGPASSWORD=here"], "credentials.PGPASSWORD: here", "whole path"),
         (["jobs.nightly.steps=['stage=nightle']"], "no such stage", "did you mean 'nightly'?"),

@@ -161,7 +161,7 @@ def test_settings_that_no_model_could_have_are_refused_before_anything_is_read(
     ran = churn("stage=train", "date=2025-05-05", override, root=tmp_path)
     assert (ran.code, told in ran.err) == (2, True), ran.err
     assert capfd.readouterr().err == ""  # nothing of LightGBM's own
-    assert not [path.name for path in tmp_path.iterdir() if path.name not in {"logs", ".locks"}]
+    assert not [path.name for path in tmp_path.iterdir() if path.name not in {"logs", ".locks", "metrics"}]
 
 
 def test_a_sweep_registers_a_candidate_a_job(lake: Path) -> None:
