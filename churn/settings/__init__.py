@@ -115,6 +115,7 @@ class Settings:
     date: str | None
     catch_up_days: Positive
     root: Path
+    keep_logs: Positive
     resources: Resources
     registry: RegistrySettings
     sweep: SweepSettings
@@ -176,12 +177,12 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
 
 
 def composed(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as values that JSON knows, without those of one command (run, today, root, sweep) and sinks.
+    """Returns the settings as values that JSON knows, without sinks, logs and those of one command (run, today, root, sweep).
 
     A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.
     """
-    ours = {"run", "today", "root", "sweep"}
+    ours = {"run", "today", "root", "sweep", "keep_logs"}
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
     fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
     dataset = fields["dataset"]

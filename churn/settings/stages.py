@@ -312,3 +312,10 @@ NIGHTS = (FeaturesStage, ScoreStage, DriftStage, NightlyStage, PlanStage)
 """Those that take words for dates that the lake knows, too."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
 """Those that take one date, or none for the newest night."""
+
+
+def reads_only(stage: Stage) -> bool:
+    """Says whether a stage leaves nothing behind, a log included."""
+    if isinstance(stage, LineageStage):
+        return not stage.rebuild
+    return isinstance(stage, DoctorStage | HistoryStage | PlanStage | StatusStage)

@@ -23,6 +23,7 @@ from churn.feeds import raw_contents
 from churn.findings import Answer, worst
 from churn.nights import DRIFT_CODE, nights, no_night
 from churn.profiles import opened, profile_of
+from churn.progress import Progress
 from churn.realised import realised
 from churn.replay import replayed
 from churn.reports.outcome import Outcome, Table
@@ -51,8 +52,10 @@ def run(settings: Settings, *, acts: bool = True) -> Outcome:
     champion = champion_tonight(doors)
     for day in found.dates:  # before any night is judged
         opened(doors, day)
-    for day in found.dates:
-        _publish(doors, scored_by(doors, champion, day), day)
+    with Progress("drift", total=len(found.dates), unit="nights") as progress:
+        for day in found.dates:
+            _publish(doors, scored_by(doors, champion, day), day)
+            progress.add()
     facts = {day: _facts(doors, day) for day in found.dates}
     last = found.dates[-1]
     taken = _act(doors, scored_by(doors, champion, last), last, facts=facts[last]) if acts else None
