@@ -258,8 +258,8 @@ def _run_told(settings: Settings) -> _Ended:
     journal = start_journal(path, keep=settings.keep_logs, reads_only=reads_only(settings.stage))
     ended = _run_caught(settings, journal)
     facts = {"run": settings.run, "stage": settings.stage.name, "dataset": settings.dataset.name}
-    found = {"date": settings.date, "version": ended.version, "error": ended.error}
-    conclude(ended.code, {**facts, **found, "seconds": round(time.monotonic() - started, 3)})
+    found = {"date": settings.date, "version": ended.version, "seconds": round(time.monotonic() - started, 3)}
+    conclude(ended.code, facts | found, error=ended.error)
     return ended
 
 

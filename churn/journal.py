@@ -64,11 +64,11 @@ def tell(text: str) -> None:
     print(_with_priority(text, logging.ERROR, sys.stderr), file=sys.stderr)  # noqa: T201
 
 
-def conclude(code: ExitCode, facts: Mapping[str, object]) -> None:
-    """Writes how a run ended as one line of `key=value`: `facts`, then rows and seconds of each long step."""
+def conclude(code: ExitCode, facts: Mapping[str, object], *, error: str | None) -> None:
+    """Writes how a run ended as one line of `key=value`, with rows and seconds of each long step."""
     shown = screen()
     steps = shown.steps if shown else {}
-    line = as_line({**facts, "code": int(code), "end": code.name.lower(), **steps})
+    line = as_line({**facts, "code": int(code), "end": code.name.lower(), **steps, "error": error})
     log.log(logging.WARNING if code else logging.INFO, line, extra=FOR_MACHINES)
 
 
@@ -95,6 +95,7 @@ class Screen(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self.setFormatter(logging.Formatter(_FORMAT))
         self.is_terminal = stream.isatty()
+        self.draws = self.is_terminal and _is_first_process()
         self.steps: dict[str, float] = {}
         self._drawn = ""
 
@@ -116,7 +117,7 @@ class Screen(logging.StreamHandler[TextIO]):
 
     def draw(self, text: str) -> None:
         """Draws a line over the one before it, cut to the terminal; an empty one clears it. Elsewhere nothing."""
-        if not self.is_terminal or text == self._drawn:
+        if not self.draws or text == self._drawn:
             return
         self.acquire()
         with suppress(OSError, ValueError):  # the terminal is gone
@@ -130,6 +131,12 @@ class Screen(logging.StreamHandler[TextIO]):
     @property
     def _columns(self) -> int:
         return os.get_terminal_size(self.stream.fileno()).columns or _COLUMNS
+
+
+def _is_first_process() -> bool:
+    """Says whether this is no worker of a sweep: several that draw on one line would write over each other."""
+    workers = sys.modules.get("multiprocessing.process")
+    return workers is None or workers.parent_process() is None
 
 
 def _with_priority(text: str, level: int, stream: TextIO) -> str:

@@ -36,7 +36,7 @@ class Progress:
         self._name, self._unit = name, unit
         self._screen = screen()
         self._started = time.monotonic()
-        self._is_drawn = self._screen is not None and self._screen.is_terminal
+        self._is_drawn = self._screen is not None and self._screen.draws
         self._next_draw = self._started
         self._next_log = self._started + _LOGGED_SECONDS
 

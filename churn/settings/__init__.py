@@ -177,7 +177,7 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
 
 
 def composed(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as values that JSON knows, without sinks, logs and those of one command (run, today, root, sweep).
+    """Returns the settings as values that JSON knows, but for sinks, logs and those of one command (run, today, ...).
 
     A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.

@@ -61,10 +61,8 @@ def learn(
         text=binned.fit(chosen, num_threads=num_threads, on_tree=_then(on_tree, trees * len(folds))),
         trees=trees,
         folds=tuple(
-            _tested(
-                binned, matrix, fold, settings=chosen, num_threads=num_threads, on_tree=_then(on_tree, trees * more)
-            )
-            for more, fold in zip(range(len(folds) - 1, -1, -1), folds, strict=True)
+            _tested(binned, matrix, fold, settings=chosen, num_threads=num_threads, then=_then(on_tree, trees * later))
+            for later, fold in zip(reversed(range(len(folds))), folds, strict=True)
         ),
     )
 
@@ -74,11 +72,11 @@ def _then(on_tree: OnTree, later: int) -> OnTree:
 
 
 def _tested(
-    binned: Binned, matrix: Floats, fold: Positions, *, settings: ModelSettings, num_threads: int, on_tree: OnTree
+    binned: Binned, matrix: Floats, fold: Positions, *, settings: ModelSettings, num_threads: int, then: OnTree
 ) -> Floats | str:
     train, test = fold
     try:
-        text = binned.fit(settings, num_threads=num_threads, rows=train, on_tree=on_tree)
+        text = binned.fit(settings, num_threads=num_threads, rows=train, on_tree=then)
     except DataError as error:
         return error.found
     return Trees.load(text).raw_scores(matrix[test], num_threads=num_threads)
