@@ -257,9 +257,15 @@ def _run_told(settings: Settings) -> _Ended:
     path, started = settings.root / "logs" / f"{settings.run}.log", time.monotonic()
     journal = start_journal(path, keep=settings.keep_logs, reads_only=reads_only(settings.stage))
     ended = _run_caught(settings, journal)
-    facts = {"run": settings.run, "stage": settings.stage.name, "dataset": settings.dataset.name}
-    found = {"date": settings.date, "version": ended.version, "seconds": round(time.monotonic() - started, 3)}
-    conclude(ended.code, facts | found, error=ended.error)
+    facts: dict[str, object] = {
+        "run": settings.run,
+        "stage": settings.stage.name,
+        "dataset": settings.dataset.name,
+        "date": settings.date,
+        "version": ended.version,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    conclude(ended.code, facts, error=ended.error)
     return ended
 
 

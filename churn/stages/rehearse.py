@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,6 @@ from churn.settings.stages import RehearseStage
 if TYPE_CHECKING:
     from churn.promotion.rehearsal import Rehearsed
 
-log = logging.getLogger(__name__)
-
 
 def run(settings: Settings) -> Outcome:
     """Returns a row a kind of challenger; nothing is recorded and nothing moves."""
@@ -30,7 +27,6 @@ def run(settings: Settings) -> Outcome:
     bring(doors, doors.day)
     champion = require_champion(doors)
     evidence = lay_out(doors, champion, champion=None).evidence
-    log.info("%d trials of each challenger on %s", stage.trials, evidence.size)
     with Progress("rehearse", total=len(Challenger) * stage.trials, unit="trials") as progress:
         found = rehearse(
             stage.promote.gates,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,11 @@ def test_all_rows_grow_the_chosen_number_and_so_does_each_fold() -> None:
 
 def test_who_watches_is_told_of_each_tree_how_many_may_come_and_changes_none() -> None:
     settings, left = replace(SETTINGS, num_iterations=300), list[int]()
-    inputs: dict[str, Any] = {"validation": (FIRST, LAST), "folds": [(FIRST, LAST), (LAST, FIRST)], "settings": settings}
+    inputs: dict[str, Any] = {
+        "validation": (FIRST, LAST),
+        "folds": [(FIRST, LAST), (LAST, FIRST)],
+        "settings": settings,
+    }
     found = learn(BINNED, MATRIX, **inputs, num_threads=2, on_tree=left.append)
     assert found.text == learn(BINNED, MATRIX, **inputs, num_threads=2).text
     assert left[0] == 4 * 300 - 1  # the validation, the model, two folds
