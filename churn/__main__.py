@@ -6,6 +6,7 @@ that knows Hydra.
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import importlib
 import logging
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
-from churn.journal import start_journal
+from churn.journal import FOR_FILE, conclude, start_journal, tell
 from churn.redaction import redacted
 from churn.usage import CONF, help_text, in_full, leave, options
 
@@ -80,7 +81,7 @@ def main(arguments: list[str]) -> int:
         _complain(error)
         return error.exit_code
     except KeyboardInterrupt:
-        print("stopped; whatever was published is whole", file=sys.stderr)  # noqa: T201
+        tell("stopped; whatever was published is whole")
         return 130
 
 
@@ -188,7 +189,7 @@ def _conclude(
 
     codes = [ExitCode(record.end.code) for record in found]
     for end in (record.end for record in found if record.end.state == "died"):
-        print(f"bug in trial {end.number} ({' '.join(end.overrides)}): {end.error}", file=sys.stderr)  # noqa: T201
+        tell(f"bug in trial {end.number} ({' '.join(end.overrides)}): {end.error}")
     try:
         flags = ["--config-dir", config_dir] if config_dir else []
         sweep.conclude(found, name=name, flags=flags, interrupted=isinstance(broken, KeyboardInterrupt))
@@ -208,7 +209,7 @@ def _of_broken(broken: BaseException | None, codes: Iterable[ExitCode]) -> list[
         return []
     last = traceback.extract_tb(broken.__traceback__)[-1]
     what = redacted(f"{type(broken).__name__}: {broken} ({Path(last.filename).name}, line {last.lineno})")
-    print(f"bug in the sweep: {what}", file=sys.stderr)  # noqa: T201
+    tell(f"bug in the sweep: {what}")
     return [ExitCode.BUG]
 
 
@@ -256,14 +257,31 @@ def _run(config: DictConfig) -> _Ended:
         return _Ended(code=error.exit_code, error=_first(str(error)))
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.resources.threads))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads of LightGBM would spin
-    journal = start_journal(settings.root / "logs" / f"{settings.run}.log")
-    began = time.perf_counter()
-    ended = _ended(settings, raw, journal)
-    _follow(settings, ended, seconds=time.perf_counter() - began)
+    return dataclasses.replace(_run_told(settings), settings=raw)
+
+
+def _run_told(settings: Settings) -> _Ended:
+    """Runs the stage with its journal, which ends with one line of facts."""
+    from churn.settings.stages import reads_only
+
+    path, started = settings.root / "logs" / f"{settings.run}.log", time.monotonic()
+    journal = start_journal(path, keep=settings.keep_logs, reads_only=reads_only(settings.stage))
+    ended = _run_caught(settings, journal)
+    seconds = time.monotonic() - started
+    _follow(settings, ended, seconds=seconds)
+    facts: dict[str, object] = {
+        "run": settings.run,
+        "stage": settings.stage.name,
+        "dataset": settings.dataset.name,
+        "date": settings.date,
+        "version": ended.version,
+        "seconds": round(seconds, 3),
+    }
+    conclude(ended.code, facts, error=ended.error)
     return ended
 
 
-def _ended(settings: Settings, raw: dict[str, Any], journal: Path) -> _Ended:
+def _run_caught(settings: Settings, journal: Path) -> _Ended:
     try:
         outcome = _run_stage(settings)
         return _Ended(
@@ -271,19 +289,16 @@ def _ended(settings: Settings, raw: dict[str, Any], journal: Path) -> _Ended:
             trial=outcome.trial,
             version=outcome.version,
             unpromotable=outcome.unpromotable,
-            settings=raw,
             end=outcome,
         )
     except ChurnError as error:
         log.debug("stopped", exc_info=True)
         _complain(error, journal)
-        return _Ended(code=error.exit_code, error=_first(str(error)), settings=raw, end=error)
+        return _Ended(code=error.exit_code, error=_first(str(error)), end=error)
     except Exception as error:  # the one place where our bug becomes exit code 1
-        log.debug("bug", exc_info=True)
+        log.critical("bug", exc_info=True, extra=FOR_FILE)
         _complain_bug(settings.stage.name, journal)
-        return _Ended(
-            code=ExitCode.BUG, error=_first(redacted(f"{type(error).__name__}: {error}")), settings=raw, end=error
-        )
+        return _Ended(code=ExitCode.BUG, error=_first(redacted(f"{type(error).__name__}: {error}")), end=error)
 
 
 def _follow(settings: Settings, ended: _Ended, *, seconds: float) -> None:
@@ -384,14 +399,12 @@ def _dotted(node: object, prefix: str) -> list[str]:
 
 
 def _complain(error: ChurnError, journal: Path | None = None) -> None:
-    print(f"error: {error}", file=sys.stderr)  # noqa: T201
-    if journal and journal.exists():
-        print(f"  log: {journal}", file=sys.stderr)  # noqa: T201
+    tell(f"error: {error}" + (f"\n  log: {journal}" if journal and journal.exists() else ""))
 
 
 def _complain_bug(stage: str, journal: Path) -> None:
     last = redacted(traceback.format_exc().strip().splitlines()[-1])
-    print(f"bug in stage={stage}: {last}\n  do: report it with the log {journal}", file=sys.stderr)  # noqa: T201
+    tell(f"bug in stage={stage}: {last}\n  do: report it with the log {journal}")
 
 
 if __name__ == "__main__":

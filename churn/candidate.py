@@ -21,6 +21,7 @@ from churn.drift.bins import segment_column
 from churn.drift.profile import Column, freeze_bins, profile, to_parquet
 from churn.errors import DataError
 from churn.labelled import Labelled, read_labelled
+from churn.progress import Progress
 from churn.promotion.metrics import Estimate, auc, average_precision, brier, log_loss
 from churn.promotion.regression import mae, r2, rmse
 from churn.scoring.forest import engine_of
@@ -156,14 +157,17 @@ def bundle_of(doors: Doors, made: Made) -> Bundle:
 def _learn(doors: Doors, parts: Parts, encoding: Encoding) -> Learned:
     split, train = parts.split, parts.train
     matrix = encoding.matrix(train.features)
-    return learn(
-        _binned(doors, parts, encoding, matrix=matrix),
-        matrix,
-        validation=_positions(train, split.validation) if split.validation else None,
-        folds=[_positions(train, fold) for fold in split.folds],
-        settings=doors.settings.model,
-        num_threads=doors.settings.resources.threads,
-    )
+    binned = _binned(doors, parts, encoding, matrix=matrix)
+    with Progress("train", unit="trees") as progress:
+        return learn(
+            binned,
+            matrix,
+            validation=_positions(train, split.validation) if split.validation else None,
+            folds=[_positions(train, fold) for fold in split.folds],
+            settings=doors.settings.model,
+            num_threads=doors.settings.resources.threads,
+            on_tree=lambda left: progress.add(left=left),
+        )
 
 
 def _positions(train: Labelled, fold: Fold) -> Positions:

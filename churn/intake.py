@@ -20,6 +20,7 @@ from churn.doors import Doors
 from churn.features.day import Tally, row_hashes
 from churn.features.intake import Sorted, broken_schema, sort_rows
 from churn.features.raw import RAW_DAY, RawTable
+from churn.progress import Progress
 from churn.stores.duck import duck_errors, keys_twice
 from churn.stores.erased_keys import ErasedKeys, place_of
 from churn.stores.parquet import ParquetWriter
@@ -39,13 +40,14 @@ def take_in(doors: Doors, table: RawTable, *, days: Sequence[date], scratch: Pat
     tallies = {day: Tally() for day in days}
     kept = _DayFiles(scratch, "tables", table.name, schema=table.schema)
     broken = _DayFiles(scratch, "quarantine", table.name, schema=_quarantine_schema(table))
-    with kept, broken:
+    with kept, broken, Progress(f"intake {table.name} to {days[-1]}") as progress:
         for came in source.read(table, first=days[0], last=days[-1], bench=doors.bench):
             chunk = erased.without(came, key=doors.dataset.key)
             rows = sort_rows(chunk, table, as_text=source.as_text, where=f"raw table {table.name}")
             _count(chunk, rows, table, tallies=tallies)
             kept.write(rows.kept, tallies)
             broken.write(rows.broken.with_columns(run=pl.lit(doors.settings.run)), tallies)
+            _tell(progress, chunk, days)
         for day in days:
             if not tallies[day].kept:
                 kept.write_empty(day)
@@ -53,6 +55,14 @@ def take_in(doors: Doors, table: RawTable, *, days: Sequence[date], scratch: Pat
     for day, tally in tallies.items():
         tally.sha256 = file_sha256(day_file(scratch, day, table.name))
     return tallies
+
+
+def _tell(progress: Progress, chunk: pl.DataFrame, days: Sequence[date]) -> None:
+    """Says how many rows are in, and how many the days that are still to come will have, if they are like these."""
+    last = chunk[RAW_DAY].max()
+    come = sum(day <= last for day in days) if isinstance(last, date) else 0
+    so_far = progress.done + chunk.height
+    progress.add(chunk.height, left=so_far * (len(days) - come) // come if come else None)
 
 
 def _quarantine_schema(table: RawTable) -> pl.Schema:

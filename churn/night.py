@@ -19,6 +19,7 @@ from churn.doors import Doors
 from churn.explained import Wanted, write_reasons
 from churn.nights import SCORE_CODE
 from churn.profiles import NightTally, keep
+from churn.progress import Progress
 from churn.stores.partition import Manifest, Partition
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, ask
     from churn.scoring.shortlist import Shortlist
     from churn.scoring.tally import Tally
     from churn.stores.overlap import across
-    from churn.stores.parquet import ParquetWriter, read_chunks, rows_at_a_time
+    from churn.stores.parquet import ParquetWriter, read_chunks, row_count, rows_at_a_time
 
     resources = doors.settings.resources
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
@@ -150,11 +151,13 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, ask
             asked.counts.add(chunk, scored.predictions)
         return scored
 
-    with ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer:
+    progress = Progress(f"score {day}", total=row_count(features))
+    with progress, ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer:
         for scored in across(work, chunks, threads=threads):
             writer.write(scored.predictions)
             shortlist.show(scored.features, scored.predictions)
             tally.add(scored.predictions, unseen=scored.unseen, nulls=scored.nulls)
+            progress.add(scored.predictions.height)
     staging.rows[SCORES] = writer.rows
     staging.facts |= {**_counted(tally, champion), "engine": name}
     if reasons:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from churn.champion import Champion
 from churn.doors import Doors
 from churn.errors import ChurnError, DataError
+from churn.progress import Progress
 from churn.stores.partition import Manifest, Partition
 
 if TYPE_CHECKING:
@@ -172,8 +173,14 @@ def _counted(doors: Doors, champion: Champion, day: date, *, sources: Mapping[Pa
     content = sources[doors.partition("features", day)].content
     tally = NightTally(doors, champion, rows=rows, features=content)
     chunks = _scored_chunks(doors, champion, day)
-    for _ in across(lambda pair: tally.add(*pair), chunks, threads=doors.settings.resources.threads):
-        pass
+
+    def count(pair: tuple[pl.DataFrame, pl.DataFrame]) -> int:
+        tally.add(*pair)
+        return pair[0].height
+
+    with Progress(f"profile {day}", total=rows) as progress:
+        for height in across(count, chunks, threads=doors.settings.resources.threads):
+            progress.add(height)
     return tally.profile
 
 

@@ -16,6 +16,7 @@ from churn.errors import ChurnError, DataError
 from churn.findings import Answer
 from churn.profiles import KIND as PROFILES
 from churn.profiles import past_profile_of
+from churn.progress import Progress
 from churn.reports.outcome import Outcome, Table
 from churn.settings import AUTO, STALE
 from churn.settings.stages import DriftStage
@@ -41,7 +42,11 @@ def replayed(doors: Doors) -> Outcome:
         action = f"run stage=drift on the nights first, such as {doors.command('drift', 'auto')}"
         raise DataError(where="drift replay", found="no night has a profile", action=action)
     again = _Again(doors, champion_tonight(doors), kept)
-    rows = [again.row(day, rule=stage.alarm) for day in days]
+    rows = []
+    with Progress("replay", total=len(days), unit="nights") as progress:
+        for day in days:
+            rows.append(again.row(day, rule=stage.alarm))
+            progress.add()
     alarms, lost = (sum(row[3] == word for row in rows) for word in (_ALARM, _LOST))
     return Outcome(
         headline=f"drift {settings.dataset.name}: today's settings alarm on {alarms} of {len(days)} past nights",

@@ -16,6 +16,7 @@ from churn import __main__ as command
 from churn.__main__ import main
 from churn.errors import ExitCode
 from churn.usage import CONF, help_text
+from tests.command import published
 
 ROOT = Path(__file__).parent.parent
 
@@ -161,9 +162,28 @@ def test_the_process_exits_with_the_code() -> None:
     assert python("-m", "churn", "--help").returncode == 0
 
 
-def test_a_command_that_only_reads_leaves_nothing_behind(tmp_path: Path) -> None:
-    assert main(["stage=status", f"root={tmp_path / 'lake'}"]) == ExitCode.OK
+READING = [
+    ["stage=status"],
+    ["stage=history"],
+    ["stage=plan", "date=2025-08-21"],
+    ["stage=lineage", "date=2025-08-20"],
+]  # of the doctor tests/stages/test_doctor.py sees it
+
+
+@pytest.mark.parametrize("arguments", [*READING, ["stage=score", "--cfg", "job"], ["-m", "stage=status,history"]])
+def test_a_command_that_only_reads_leaves_nothing_behind(arguments: list[str], tmp_path: Path) -> None:
+    main([*arguments, f"root={tmp_path / 'lake'}"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_only_reads_leaves_a_lake_as_it_is(scored: Path, tmp_path: Path) -> None:
+    kinds = [path.name for path in scored.iterdir() if path.name != ".cache"]  # which remembers hashes of files
+    before = published(scored, *kinds)
+    for arguments in READING:
+        assert main([*arguments, f"root={scored}"]) == ExitCode.OK
+    assert published(scored, *kinds) == before
+    assert {path.name for path in scored.iterdir()} == {*kinds, ".cache"}
+    assert list(tmp_path.iterdir()) == [scored]
 
 
 def test_help_text_is_the_same_every_time() -> None:

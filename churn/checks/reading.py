@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 
 from churn.doors import Doors
-from churn.journal import unwritten
 from churn.settings import Settings
 from churn.stores.duck import Bench
 from churn.stores.lake import Lake
@@ -22,8 +21,8 @@ from churn.stores.partition import fingerprint
 
 @contextmanager
 def reading(settings: Settings) -> Iterator[Doors]:
-    """Yields doors for looking; what is logged meanwhile goes to standard error alone."""
-    with unwritten(), tempfile.TemporaryDirectory(prefix="churn-") as scratch:
+    """Yields doors for looking."""
+    with tempfile.TemporaryDirectory(prefix="churn-") as scratch:
         yield _ReadingDoors(settings, Path(scratch))
 
 

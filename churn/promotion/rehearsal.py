@@ -57,11 +57,13 @@ def rehearse(
     worse_by: float,
     seed: int,
     on_insufficient: OnInsufficient = "keep",
+    on_trial: Callable[[], object] = lambda: None,
 ) -> tuple[Rehearsed, ...]:
     """Returns for each kind of challenger how often the gates would promote it over the champion.
 
     `evidence` holds the champion's scores; its challenger is not looked at. `worse_by` is how much worse than the
-    champion the slightly worse one is: of AUC, or as a share of RMSE. The same seed gives the same answer.
+    champion the slightly worse one is: of AUC, or as a share of RMSE. The same seed gives the same answer. `on_trial`
+    is called after each trial, of which there are `trials` a kind of challenger.
 
     Raises:
         DataError: there is no champion; the rows allow no figure; no model made from these scores is as bad as
@@ -73,10 +75,10 @@ def rehearse(
         raise DataError(where="rehearsal", found="no champion", action="promote one first: stage=promote")
     tried = []
     for kind, noise in _noises(evidence, worse_by=worse_by, seed=seed).items():
-        ends = [
-            (promotes(gates, trial, on_insufficient=on_insufficient), _gap(trial))
-            for trial in _trials(evidence, kind, noise=noise, seeds=range(seed, seed + trials))
-        ]
+        ends = []
+        for trial in _trials(evidence, kind, noise=noise, seeds=range(seed, seed + trials)):
+            ends.append((promotes(gates, trial, on_insufficient=on_insufficient), _gap(trial)))
+            on_trial()
         promoted = sum(end for end, _ in ends)
         wilson = binomtest(promoted, trials).proportion_ci(method="wilson")
         tried.append(

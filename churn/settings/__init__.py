@@ -136,6 +136,7 @@ class Settings:
     date: str | None
     catch_up_days: Positive
     root: Path
+    keep_logs: Positive
     resources: Resources
     registry: RegistrySettings
     sweep: SweepSettings
@@ -204,12 +205,12 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
 
 
 def composed(settings: Settings) -> dict[str, Any]:
-    """Returns the settings as values that JSON knows, without sinks and those of one command or machine.
+    """Returns the settings as values that JSON knows, but for sinks, logs and those of one command or machine.
 
     A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.
     """
-    ours = {"run", "today", "root", "sweep", "metrics", "notify"}
+    ours = {"run", "today", "root", "sweep", "metrics", "notify", "keep_logs"}
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
     fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
     dataset = fields["dataset"]

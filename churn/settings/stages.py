@@ -314,3 +314,10 @@ SCHEDULED = (
 """Those that run by themselves: how they end is told outside (metrics, notices)."""
 ONE_DATE = (TrainStage, PromoteStage, RehearseStage, RollbackStage, LeakcheckStage)
 """Those that take one date, or none for the newest night."""
+
+
+def reads_only(stage: Stage) -> bool:
+    """Says whether a stage leaves nothing behind, a log included."""
+    if isinstance(stage, LineageStage):
+        return not stage.rebuild
+    return isinstance(stage, DoctorStage | HistoryStage | PlanStage | StatusStage)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from churn.deliveries import Courier
 from churn.doors import Doors
 from churn.errors import SettingsError
+from churn.progress import Progress
 from churn.reports.outcome import Outcome
 from churn.settings import AUTO, Settings
 from churn.settings.stages import DeliverStage
@@ -21,7 +22,9 @@ def run(settings: Settings) -> Outcome:
         raise SettingsError(where=f"conf/dataset/{name}.yaml", found="dataset.sinks is empty", action=action)
     courier = Courier(doors, again=settings.stage_as(DeliverStage).again)
     days = courier.due(doors.lake.days("predictions", name)) if settings.date == AUTO else settings.dates
-    for day in days:
-        courier.bring(day)
+    with Progress("deliver", total=len(days), unit="nights") as progress:
+        for day in days:
+            courier.bring(day)
+            progress.add()
     nights = f"{len(days):,} nights from {days[0]} to {days[-1]}" if days[1:] else f"{days[0] if days else 'no night'}"
     return courier.told(Outcome(headline=f"deliver {name}: {nights}"))

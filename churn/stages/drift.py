@@ -23,6 +23,7 @@ from churn.errors import ChurnError, ExitCode
 from churn.findings import Answer, worst
 from churn.nights import Nights, nights, no_night
 from churn.profiles import opened, profile_of
+from churn.progress import Progress
 from churn.replay import replayed
 from churn.reports.outcome import Outcome, Table
 from churn.settings import AUTO, Settings
@@ -84,11 +85,13 @@ def _judge(
 ) -> tuple[dict[date, Mapping[str, Any]], ChurnError | None]:
     """Returns the facts of each night, in order, up to the first that cannot be judged, and why it cannot."""
     facts: dict[date, Mapping[str, Any]] = {}
-    for day in days:
-        try:
-            facts[day] = _publish(doors, scored_by(doors, champion, day), day)
-        except ChurnError as error:
-            return facts, error
+    with Progress("drift", total=len(days), unit="nights") as progress:
+        for day in days:
+            try:
+                facts[day] = _publish(doors, scored_by(doors, champion, day), day)
+            except ChurnError as error:
+                return facts, error
+            progress.add()
     return facts, None
 
 

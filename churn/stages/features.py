@@ -14,6 +14,7 @@ from churn.dates import first_gap
 from churn.doors import Doors
 from churn.errors import DataError
 from churn.nights import inputs_at, nights, no_night, with_raw_days
+from churn.progress import Progress
 from churn.raw_days import RawDays, require_unchanged, require_whole
 from churn.reports.outcome import Outcome, dates_done
 from churn.settings import Settings
@@ -102,13 +103,22 @@ def _write(doors: Doors, day: date, staging: Staging) -> None:
     from churn.stores.parquet import ParquetWriter
 
     dataset = doors.dataset
-    with ParquetWriter(staging.path / "features.parquet", dataset.schema, compression="lz4") as writer:
+    progress = Progress(f"features {day}", total=_expected(doors, day))
+    with progress, ParquetWriter(staging.path / "features.parquet", dataset.schema, compression="lz4") as writer:
         for chunk in _checked(doors, day):
             writer.write(chunk)
+            progress.add(chunk.height)
     staging.rows["features.parquet"] = writer.rows
     if not writer.rows:
         action = "see that the raw tables hold this dataset's population before that date"
         raise DataError(where=f"features {dataset.name} {day}", found="no customer", action=action)
+
+
+def _expected(doors: Doors, day: date) -> int:
+    """Returns the rows of the night before, by its manifest, as a guess; 0 where there is none."""
+    before = [night for night in doors.lake.days("features", doors.dataset.name) if night < day]
+    manifest = doors.lake.manifest(doors.partition("features", before[-1])) if before else None
+    return manifest.rows if manifest else 0
 
 
 def unchecked(doors: Doors, day: date, *, seen: date | None = None) -> Iterator[pl.DataFrame]:

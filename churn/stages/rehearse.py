@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from churn.champion import require_champion
 from churn.doors import Doors
+from churn.progress import Progress
 from churn.raw_days import bring
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
@@ -16,28 +16,27 @@ from churn.settings.stages import RehearseStage
 if TYPE_CHECKING:
     from churn.promotion.rehearsal import Rehearsed
 
-log = logging.getLogger(__name__)
-
 
 def run(settings: Settings) -> Outcome:
     """Returns a row a kind of challenger; nothing is recorded and nothing moves."""
     from churn.case import lay_out
-    from churn.promotion.rehearsal import rehearse
+    from churn.promotion.rehearsal import Challenger, rehearse
 
     stage = settings.stage_as(RehearseStage)
     doors = Doors(settings.at(stage.promote))
     bring(doors, doors.day)
     champion = require_champion(doors)
     evidence = lay_out(doors, champion, champion=None).evidence
-    log.info("%d trials of each challenger on %s", stage.trials, evidence.size)
-    found = rehearse(
-        stage.promote.gates,
-        replace(evidence, champion=evidence.challenger),
-        trials=stage.trials,
-        worse_by=stage.worse_by,
-        seed=stage.seed,
-        on_insufficient=stage.promote.on_insufficient,
-    )
+    with Progress("rehearse", total=len(Challenger) * stage.trials, unit="trials") as progress:
+        found = rehearse(
+            stage.promote.gates,
+            replace(evidence, champion=evidence.challenger),
+            trials=stage.trials,
+            worse_by=stage.worse_by,
+            seed=stage.seed,
+            on_insufficient=stage.promote.on_insufficient,
+            on_trial=progress.add,
+        )
     return Outcome(
         headline=f"rehearse {settings.dataset.name}: what the gates let through on rows like these",
         figures={

@@ -8,6 +8,7 @@ process on input that it cannot read, so all is checked before it sees it.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 from lightgbm.basic import LightGBMError
+from lightgbm.callback import CallbackEnv
 
 from churn.errors import DataError, SettingsError
 from churn.training.encoding import Encoding, Floats
@@ -23,6 +25,7 @@ from churn.training.model import ModelSettings, Objective, Task
 from churn.training.model_text import is_whole, require_columns, unreadable
 
 Rows: TypeAlias = npt.NDArray[np.int64]
+OnTree: TypeAlias = Callable[[int], object]
 
 _ALWAYS = {
     "deterministic": True,
@@ -86,14 +89,18 @@ class Binned:
             path.write_bytes(content)
             return cls(_construct(str(path), encoding, settings), encoding, task=task)
 
-    def fit(self, settings: ModelSettings, *, num_threads: int, rows: Rows | None = None) -> str:
+    def fit(
+        self, settings: ModelSettings, *, num_threads: int, rows: Rows | None = None, on_tree: OnTree | None = None
+    ) -> str:
         """Returns the text of a model of `rows` (positions, ascending; None: all) with `num_iterations` trees.
+
+        `on_tree` is called after each tree with the number of those to come.
 
         Raises:
             DataError: where no feature splits the rows, or they hold one class only.
             SettingsError: for a parameter that LightGBM refuses.
         """
-        booster = self._train(settings, num_threads=num_threads, rows=rows)
+        booster = self._train(settings, num_threads=num_threads, rows=rows, callbacks=_telling(on_tree))
         text = str(booster.model_to_string())
         require_columns(text, self._encoding)
         if not any(Trees(booster).gains().values()):
@@ -104,14 +111,17 @@ class Binned:
             )
         return text
 
-    def count_trees(self, settings: ModelSettings, *, num_threads: int, train: Rows, test: Rows) -> int:
+    def count_trees(
+        self, settings: ModelSettings, *, num_threads: int, train: Rows, test: Rows, on_tree: OnTree | None = None
+    ) -> int:
         """Returns how many trees of `train` suit `test` best, at least 1 and at most `num_iterations`.
 
-        The measure is the objective's own: log loss, squared error, Poisson's or Tweedie's deviance.
+        The measure is the objective's own: log loss, squared error, Poisson's or Tweedie's deviance. `on_tree` is
+        called after each tree with the most that may still come.
         """
         self._require_labels(test)
         stopping = [lgb.early_stopping(settings.early_stopping_rounds, first_metric_only=True, verbose=False)]
-        valid = {"valid_sets": [self._weighed(test, settings)], "callbacks": stopping}
+        valid = {"valid_sets": [self._weighed(test, settings)], "callbacks": [*_telling(on_tree), *stopping]}
         return int(self._train(settings, num_threads=num_threads, rows=train, **valid).best_iteration)
 
     def _train(self, settings: ModelSettings, *, num_threads: int, rows: Rows | None, **valid: Any) -> lgb.Booster:
@@ -198,6 +208,14 @@ class Trees:
         """Returns by feature the total gain (LightGBM's own unit) of the splits that use it; 0 where none does."""
         gains = self.booster.feature_importance(importance_type="gain")
         return dict(zip(self.features, map(float, gains), strict=True))
+
+
+def _telling(on_tree: OnTree | None) -> list[Callable[[CallbackEnv], None]]:
+    def tell(state: CallbackEnv) -> None:
+        if on_tree:
+            on_tree(state.end_iteration - state.iteration - 1)
+
+    return [tell] if on_tree else []
 
 
 def _construct(

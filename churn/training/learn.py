@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from churn.errors import DataError
 from churn.training.encoding import Floats
-from churn.training.fit import Binned, Trees
+from churn.training.fit import Binned, OnTree, Trees
 from churn.training.hashing import Ints
 from churn.training.model import ModelSettings
 
@@ -41,8 +41,11 @@ def learn(
     folds: Sequence[Positions],
     settings: ModelSettings,
     num_threads: int,
+    on_tree: OnTree = lambda _: None,
 ) -> Learned:
     """Returns the model of all rows of `matrix` (rows, features), which `binned` holds as well.
+
+    `on_tree` is called after each tree with how many may still come, of all models together.
 
     Raises:
         DataError: the rows, or those before the validation, allow no model (see `Binned.fit`).
@@ -51,21 +54,29 @@ def learn(
     trees = settings.num_iterations
     if validation:
         train, test = validation
-        trees = binned.count_trees(settings, num_threads=num_threads, train=train, test=test)
+        then = _then(on_tree, trees * (1 + len(folds)))
+        trees = binned.count_trees(settings, num_threads=num_threads, train=train, test=test, on_tree=then)
     chosen = replace(settings, num_iterations=trees)
     return Learned(
-        text=binned.fit(chosen, num_threads=num_threads),
+        text=binned.fit(chosen, num_threads=num_threads, on_tree=_then(on_tree, trees * len(folds))),
         trees=trees,
-        folds=tuple(_tested(binned, matrix, fold, settings=chosen, num_threads=num_threads) for fold in folds),
+        folds=tuple(
+            _tested(binned, matrix, fold, settings=chosen, num_threads=num_threads, then=_then(on_tree, trees * later))
+            for later, fold in zip(reversed(range(len(folds))), folds, strict=True)
+        ),
     )
 
 
+def _then(on_tree: OnTree, later: int) -> OnTree:
+    return lambda left: on_tree(left + later)
+
+
 def _tested(
-    binned: Binned, matrix: Floats, fold: Positions, *, settings: ModelSettings, num_threads: int
+    binned: Binned, matrix: Floats, fold: Positions, *, settings: ModelSettings, num_threads: int, then: OnTree
 ) -> Floats | str:
     train, test = fold
     try:
-        text = binned.fit(settings, num_threads=num_threads, rows=train)
+        text = binned.fit(settings, num_threads=num_threads, rows=train, on_tree=then)
     except DataError as error:
         return error.found
     return Trees.load(text).raw_scores(matrix[test], num_threads=num_threads)

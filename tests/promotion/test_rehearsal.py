@@ -65,8 +65,11 @@ def test_every_gate_is_asked_and_the_same_seed_says_the_same() -> None:
         "slices": WeakSlices(kind="weak_slices", minimum_n=20, warn_over=5.0, fail_over=9.0),
         "same": lenient,
     }
-    first, again = (rehearse(gates, evidence, trials=8, worse_by=0.03, seed=4) for _ in range(2))
+    tried = list[None]()
+    first = rehearse(gates, evidence, trials=8, worse_by=0.03, seed=4)
+    again = rehearse(gates, evidence, trials=8, worse_by=0.03, seed=4, on_trial=lambda: tried.append(None))
     assert first == again
+    assert len(tried) == 3 * 8
     assert first[0].promoted == 8
     strict = gates | {"list": Stability(kind="stability", warn_over=0.001, fail_over=0.002)}
     assert rehearse(strict, evidence, trials=8, worse_by=0.03, seed=4)[0].promoted == 0

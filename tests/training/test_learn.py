@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,20 @@ def test_all_rows_grow_the_chosen_number_and_so_does_each_fold() -> None:
         expected = Trees.load(grown(chosen, rows=train)).raw_scores(MATRIX[test], num_threads=1)
         np.testing.assert_array_equal(scores, expected)
         assert roc_auc_score(LABELS[test], scores) > 0.75
+
+
+def test_who_watches_is_told_of_each_tree_how_many_may_come_and_changes_none() -> None:
+    settings, left = replace(SETTINGS, num_iterations=300), list[int]()
+    inputs: dict[str, Any] = {
+        "validation": (FIRST, LAST),
+        "folds": [(FIRST, LAST), (LAST, FIRST)],
+        "settings": settings,
+    }
+    found = learn(BINNED, MATRIX, **inputs, num_threads=2, on_tree=left.append)
+    assert found.text == learn(BINNED, MATRIX, **inputs, num_threads=2).text
+    assert left[0] == 4 * 300 - 1  # the validation, the model, two folds
+    assert left[-3 * found.trees :] == list(range(3 * found.trees))[::-1]
+    assert found.trees <= len(left) - 3 * found.trees < 300
 
 
 def test_without_a_validation_all_trees_are_grown() -> None:

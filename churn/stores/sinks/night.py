@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.errors import DataError
+from churn.progress import Progress
 from churn.stores.lake import Manifest
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ class Night:
         """
         from churn.stores.parquet import read_chunks
 
-        return read_chunks(self.file, rows=rows)
+        with Progress(f"delivery {self.day}", total=self.manifest.rows) as progress:
+            for chunk in read_chunks(self.file, rows=rows):
+                yield chunk
+                progress.add(chunk.height)
 
 
 def require_columns(found: Mapping[str, str], expected: Mapping[str, str], *, where: str) -> None:
