@@ -120,8 +120,8 @@ def _found_by(settings: Settings) -> dict[str, str]:
 
 
 def _code() -> tuple[Path, ...]:
-    file = one_file()
-    return (file,) if file else (HERE, Path(sys.executable), Path(sys.executable).resolve())
+    file, python = one_file(), Path(sys.executable)
+    return (file, python.resolve()) if file else (HERE, python, python.resolve())
 
 
 def _check_memory(settings: Settings, stage: ScheduleStage) -> None:
