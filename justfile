@@ -40,3 +40,19 @@ lock:
 # The README's transcripts, after a change of what commands print
 readme:
     {{bin}}/python -m tests.readme
+
+# A wheel that holds conf/ and sql/ too, and a fresh environment with it and the pinned libraries
+wheel:
+    rm -rf build/install dist
+    uv build -q --wheel -o dist
+    uv venv -q -p {{bin}}/python build/install
+    uv pip install -q -p build/install/bin/python --require-hashes -r requirements.txt
+    uv pip install -q -p build/install/bin/python --no-deps dist/*.whl
+
+# dist/churn: one file that holds all of that, for machines and a Python like this one's
+binary: wheel
+    uvx -q pex@2.105.2 --pre --venv-repository build/install churn -c churn --venv prepend -o dist/churn
+
+# A night from the wheel and from the one file, in an empty folder; minutes
+install-check: binary
+    CHURN_INSTALL={{justfile_directory()}} {{bin}}/python -m pytest tests/test_install.py

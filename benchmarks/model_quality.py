@@ -197,7 +197,7 @@ def settings_of(*overrides: str) -> Settings:
     with initialize_config_dir(str(Path("conf").absolute()), version_base="1.3"):
         raw: Any = OmegaConf.to_container(compose("config", [*overrides]), resolve=True)
     raw["sweep"]["name"] = None
-    return parse({**raw, "run": "benchmark", "today": date.today().isoformat()}, files={})  # noqa: DTZ011
+    return parse({**raw, "run": "benchmark", "today": date.today().isoformat(), "own": None}, files={})  # noqa: DTZ011
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
 from churn.journal import FOR_FILE, conclude, start_journal, tell
+from churn.places import CONF, own_conf
 from churn.redaction import redacted
-from churn.usage import CONF, help_text, in_full, leave, options
+from churn.usage import folders, help_text, in_full, leave, options
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -60,36 +61,51 @@ class _Ended:
 
 def main(arguments: list[str]) -> int:
     """Runs the command and returns its exit code; of a sweep's jobs the gravest."""
-    if not arguments or {"-h", "--help"} & set(arguments):
-        print(help_text())  # noqa: T201 - help is for standard output
-        return ExitCode.OK
-    gc.set_threshold(100_000, 20, 100)  # an eighth of the start-up went into looking through what imports leave
-    os.umask(0o027)
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
     try:
-        arguments = _checked(arguments)
-        if _SWEEP_WORDS & set(arguments):
-            return _sweep(arguments)
-        ended: list[_Ended] = []
-        if any(argument.startswith("-") for argument in arguments):  # a flag is for Hydra's own main
-            _hand_over(arguments, [])
-            _hydra(lambda config: ended.append(_run(config)), conf=CONF)
-        else:
-            ended.append(_run(_composed(arguments)))
-        return min((one.code for one in ended), default=ExitCode.OK)
+        own = own_conf(arguments)
+        if not arguments or {"-h", "--help"} & set(arguments):
+            print(help_text(own))  # noqa: T201 - help is for standard output
+            return ExitCode.OK
+        gc.set_threshold(100_000, 20, 100)  # an eighth of the start-up went into looking through what imports leave
+        os.umask(0o027)
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
+        return _main(_checked(arguments, own), own)
     except ChurnError as error:
         _complain(error)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        action = (
+            "install what requirements.txt pins, or start the Python of the environment that has it: .venv/bin/python"
+        )
+        _complain(SettingsError(where=sys.executable, found=_first(str(error)), action=action))
+        return ExitCode.SETTINGS
     except KeyboardInterrupt:
         tell("stopped; whatever was published is whole")
         return 130
 
 
-def _checked(arguments: Sequence[str]) -> list[str]:
+def _checked(arguments: list[str], own: Path | None) -> list[str]:
     from churn.settings.secrets import check_arguments
 
     check_arguments(arguments)
-    return in_full(list(arguments))
+    return in_full(arguments, own=own)
+
+
+def _main(arguments: list[str], own: Path | None) -> int:
+    if _SWEEP_WORDS & set(arguments):
+        return _sweep(arguments, own)
+    ended: list[_Ended] = []
+    if own or any(argument.startswith("-") for argument in arguments):  # flags and two folders: for Hydra's own main
+        _hand_over(arguments, [])
+        _hydra(lambda config: ended.append(_run(config, own)), conf=CONF, own=own)
+    else:
+        ended.append(_run(_composed(arguments)))
+    return min((one.code for one in ended), default=ExitCode.OK)
+
+
+def program() -> NoReturn:
+    """Runs the command of this process's own arguments, and ends the process with its exit code."""
+    leave(main(sys.argv[1:]))
 
 
 def trial(config: DictConfig) -> float | None:
@@ -105,7 +121,8 @@ def trial(config: DictConfig) -> float | None:
     sweep.begin(folder, number, overrides=overrides, stage=job.runtime.choices["stage"])
     started = time.perf_counter()
     skipped = OmegaConf.select(config, "sweep.fail_fast") is True and sweep.has_failed(folder)
-    ended = _Ended(code=ExitCode.OK, error="another trial failed (sweep.fail_fast)") if skipped else _run(config)
+    never = _Ended(code=ExitCode.OK, error="another trial failed (sweep.fail_fast)")
+    ended = never if skipped else _run(config, sweep.own(folder))
     end = TrialEnd(
         number=number,
         overrides=overrides,
@@ -121,7 +138,7 @@ def trial(config: DictConfig) -> float | None:
     return -loss(ended.trial) if ended.trial else None
 
 
-def _sweep(arguments: list[str]) -> int:
+def _sweep(arguments: list[str], own: Path | None) -> int:
     """Runs the jobs of a sweep, one by one or several at once, and returns the gravest of their exit codes."""
     from churn import sweep
 
@@ -129,10 +146,10 @@ def _sweep(arguments: list[str]) -> int:
     with _stopped_as_by_hand(), tempfile.TemporaryDirectory(prefix=prefix) as name:
         folder = Path(name)  # Hydra writes a sweep's settings down, secrets and all
         asked = _hand_over(arguments, _sweeper_overrides(arguments, folder))
-        sys.argv += sweep.freeze(folder, CONF, config_dir=asked.config_dir)
+        conf, own = sweep.freeze(folder, CONF, own=own)
         broken: Exception | KeyboardInterrupt | None = None
         try:
-            _hydra(trial, conf=folder / "conf")
+            _hydra(trial, conf=conf, own=own)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - first what has run until now is told
             broken = error
         planned = [] if isinstance(broken, ChurnError | KeyboardInterrupt | None) else _planned(asked.overrides)
@@ -229,15 +246,17 @@ def _composed(overrides: Sequence[str]) -> DictConfig:
     return config
 
 
-def _hydra(job: Callable[[DictConfig], Any], *, conf: Path) -> None:
+def _hydra(job: Callable[[DictConfig], Any], *, conf: Path, own: Path | None) -> None:
+    """Runs Hydra's main on `conf`, behind a user's own folder where there is one: it looks into its flag's last."""
     import hydra
 
-    with _explaining():
-        hydra.main(version_base="1.3", config_path=str(conf), config_name="config")(job)()
+    sys.argv += ["--config-dir", str(conf)] if own else []
+    with _explaining(own):
+        hydra.main(version_base="1.3", config_path=str(own or conf), config_name="config")(job)()
 
 
 @contextmanager
-def _explaining() -> Iterator[None]:
+def _explaining(own: Path | None = None) -> Iterator[None]:
     """Turns what Hydra says of a mistake into where it stands and what to do."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -246,12 +265,12 @@ def _explaining() -> Iterator[None]:
     try:
         yield
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
-        raise _explained(error) from error
+        raise _explained(error, own) from error
 
 
-def _run(config: DictConfig) -> _Ended:
+def _run(config: DictConfig, own: Path | None = None) -> _Ended:
     try:
-        settings, raw = _settings(config)
+        settings, raw = _settings(config, own)
     except ChurnError as error:
         _complain(error)
         return _Ended(code=error.exit_code, error=_first(str(error)))
@@ -317,7 +336,7 @@ def _run_stage(settings: Settings) -> Outcome:
     return outcome
 
 
-def _settings(config: DictConfig) -> tuple[Settings, dict[str, Any]]:
+def _settings(config: DictConfig, own: Path | None) -> tuple[Settings, dict[str, Any]]:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
@@ -330,12 +349,13 @@ def _settings(config: DictConfig) -> tuple[Settings, dict[str, Any]]:
     try:
         raw: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise _explained(error) from error
+        raise _explained(error, own) from error
     started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     name = Path(HydraConfig.get().sweep.dir).name if HydraConfig.get().mode is RunMode.MULTIRUN else None
     raw |= {
         "run": f"{started}-{choices['stage']}-{os.getpid()}",
         "today": _today().isoformat(),
+        "own": None if own is None else str(own),
         "sweep": {**(raw.get("sweep") or {}), "name": name},
     }
     return parse(raw, files=files), raw
@@ -346,12 +366,12 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _explained(error: Exception) -> SettingsError:
+def _explained(error: Exception, own: Path | None) -> SettingsError:
     missing = str(getattr(error, "missing_cfg_file", None) or "")
     if "/" in missing:
         group, _, name = missing.rpartition("/")
         plugin = f"install the plugin that brings it (pip install hydra-{name}-{Path(group).name})"
-        action = plugin if group.startswith("hydra/") else did_you_mean(name, options(group))
+        action = plugin if group.startswith("hydra/") else did_you_mean(name, options(group, own=own))
         return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=action)
     first = _first(str(error)) or type(error).__name__
     mark = getattr(error, "problem_mark", None)
@@ -360,9 +380,9 @@ def _explained(error: Exception) -> SettingsError:
         return SettingsError(where=f"{_as_typed(mark.name)}, line {mark.line + 1}", found=found, action="mend the YAML")
     first = _as_typed(first)
     if "specify 'stage'" in first:
-        return SettingsError(where="command line", found="no stage", action=did_you_mean("", options("stage")))
+        return SettingsError(where="command line", found="no stage", action=did_you_mean("", options("stage", own=own)))
     if first.startswith("Could not override"):
-        key, known = first.split("'")[1], _keys()
+        key, known = first.split("'")[1], _keys(own)
         steps = key.split(".")
         inside = any(".".join(steps[:count]) in known for count in range(1, len(steps) + 1))
         # a mapping that stands empty in YAML (or null) takes new entries, and Hydra wants a plus before each
@@ -382,12 +402,12 @@ def _as_typed(text: str) -> str:
     return re.sub(rf"[^\s'\"]*/({CONFIG_DIR}/|(?=conf/))", "", text)
 
 
-def _keys() -> list[str]:
+def _keys(own: Path | None) -> list[str]:
     from omegaconf import OmegaConf
 
     keys: list[str] = []
-    for path in CONF.rglob("*.yaml"):
-        group = path.parent.name if path.parent != CONF else ""
+    for path in (path for conf in folders(own) for path in conf.rglob("*.yaml")):
+        group = path.parent.name if path.parent not in folders(own) else ""
         keys += _dotted(OmegaConf.to_container(OmegaConf.load(path)), group)
     return sorted(set(keys))
 
@@ -408,6 +428,6 @@ def _complain_bug(stage: str, journal: Path) -> None:
 
 
 if __name__ == "__main__":
-    from churn.__main__ import main as main_by_name  # so that the processes of a sweep find `trial` by its name
+    from churn.__main__ import program as program_by_name  # so that the processes of a sweep find `trial` by its name
 
-    leave(main_by_name(sys.argv[1:]))
+    program_by_name()

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churn.errors import ChurnError, DataError, SettingsError
-from churn.settings import SQL, Settings
+from churn.places import SQL, beside
+from churn.settings import Settings
 from churn.stores.lake import Lake
 from churn.stores.partition import Partition
 
@@ -44,12 +45,12 @@ class Doors:
         """The declaration.
 
         Raises:
-            SettingsError: there is none, or the reasons in YAML are about other features than it declares.
+            SettingsError: there is none, it does not run, or the reasons in YAML are about other features.
         """
         from churn import datasets
         from churn.scoring.templates import check_templates
 
-        dataset = datasets.load(self.settings.dataset.name)
+        dataset = datasets.load(self.settings.dataset.name, own=beside(self.settings.own, "datasets"))
         check_templates(self.settings.dataset.reasons, [feature.name for feature in dataset.features])
         return dataset
 
@@ -75,7 +76,12 @@ class Doors:
         name = self.dataset.name
         folder = self.settings.root / "tables" / name
         tables = {table.name: str(folder / "date=*" / f"{table.name}.parquet") for table in self.dataset.tables}
-        return Sql(tables=tables, sql=SQL / name, bench=self.bench)
+        return Sql(tables=tables, sql=self._sql_folder(name), bench=self.bench)
+
+    def _sql_folder(self, name: str) -> Path:
+        own = beside(self.settings.own, "sql")
+        is_own = own is not None and ((own / name).is_dir() or not (SQL / name).is_dir())
+        return own / name if own and is_own else SQL / name
 
     @cached_property
     def raw_days(self) -> dict[str, dict[date, str]]:

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import churn
 from churn.errors import SettingsError, did_you_mean
+from churn.places import HERE, IS_INSTALLED, named_conf, one_file
 from churn.scheduling.calendar import require_simple, simple
 from churn.scheduling.plan import Place, Plan, Task, bytes_of, check_names, check_timezone, words
 from churn.settings import Settings
@@ -44,15 +44,14 @@ def plan_of(settings: Settings) -> Plan:
         Task(name=name, calendar=job.calendar, commands=tuple(_command(settings, step) for step in job.steps))
         for name, job in stage.jobs.items()
     )
-    code = Path(churn.__file__).parents[1]
     plan = Plan(
         name=f"{stage.prefix}-{settings.dataset.name}",
         timezone=stage.timezone,
         user=_account(stage.service.user),
         service=stage.service,
         tasks=tasks,
-        place=_place(settings, stage, code),
-        variables={"CHURN_ROOT": str(settings.root), "PYTHONPATH": str(code), **stage.service.variables},
+        place=_place(settings, stage),
+        variables={"CHURN_ROOT": str(settings.root), **_found_by(settings), **stage.service.variables},
     )
     _check_lines(plan)
     return plan
@@ -102,7 +101,27 @@ def _command(settings: Settings, step: str) -> tuple[str, ...]:
             found = f"the step {step!r}: no such stage"
             raise SettingsError(where="stage.jobs", found=found, action=did_you_mean(name, options("stage")))
     named = any(word.startswith("dataset=") for word in given)
-    return (sys.executable, "-m", "churn", *given, *([] if named else [f"dataset={settings.dataset.name}"]))
+    ours = [] if named else [f"dataset={settings.dataset.name}"]
+    ours += ["--config-dir", str(settings.own)] if settings.own and named_conf(given) is None else []
+    return (*program(), *given, *ours)
+
+
+def program() -> tuple[str, ...]:
+    """Returns what starts churn as it was started now: the one file that it came in, or this Python."""
+    file = one_file()
+    return (str(file),) if file else (sys.executable, "-m", "churn")
+
+
+def _found_by(settings: Settings) -> dict[str, str]:
+    """Returns the variable that says where a checkout stands, or where the one file may be unpacked."""
+    if one_file():
+        return {"PEX_ROOT": str(settings.root / ".pex")}
+    return {} if IS_INSTALLED else {"PYTHONPATH": str(HERE.parent)}
+
+
+def _code() -> tuple[Path, ...]:
+    file, python = one_file(), Path(sys.executable)
+    return (file, python.resolve()) if file else (HERE, python, python.resolve())
 
 
 def _check_memory(settings: Settings, stage: ScheduleStage) -> None:
@@ -114,9 +133,10 @@ def _check_memory(settings: Settings, stage: ScheduleStage) -> None:
         raise SettingsError(where="stage.service.memory", found=found, action=action)
 
 
-def _place(settings: Settings, stage: ScheduleStage, code: Path) -> Place:
+def _place(settings: Settings, stage: ScheduleStage) -> Place:
     writable = tuple(dict.fromkeys(path.absolute() for path in _written(settings)))
-    seen = [*writable, code, Path.cwd(), Path(sys.executable), Path(sys.executable).resolve(), *_read(settings)]
+    own = [settings.own] if settings.own else []
+    seen = [*writable, *_code(), Path.cwd(), *own, *_read(settings)]
     network = stage.service.network
     return Place(
         working=Path.cwd(),

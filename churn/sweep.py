@@ -29,6 +29,7 @@ CONFIG_DIR = "config_dir"
 """Where in a sweep's folder the copy of a user's own YAML stands."""
 _LEARNS = "train"
 _DIED = "its process died, or was ended when another's did"
+_OWN = "own.txt"
 _BEGUN, _ENDED = ".begun.json", ".ended.json"
 _STATUS: dict[str, Status] = {"finished": "FINISHED", "skipped": "KILLED", "failed": "FAILED", "died": "FAILED"}
 _FOR_PROMOTION = {"date", "dataset", "root", "registry", "resources"}
@@ -43,14 +44,19 @@ class Record:
     settings: dict[str, Any] | None
 
 
-def freeze(folder: Path, conf: Path, *, config_dir: str | None) -> list[str]:
-    """Copies all YAML, so that who edits it changes no trial that is still to come; returns the flag for the copy."""
-    shutil.copytree(conf, folder / "conf")
-    if config_dir is None or not Path(config_dir).is_dir():
-        return []
-    copy = folder / CONFIG_DIR / Path(config_dir).name
-    shutil.copytree(config_dir, copy)
-    return ["--config-dir", str(copy)]
+def freeze(folder: Path, conf: Path, *, own: Path | None) -> tuple[Path, Path | None]:
+    """Copies all YAML, so that who edits it changes no trial that is still to come; returns where the copies stand."""
+    ours = shutil.copytree(conf, folder / "conf")
+    if own is None:
+        return ours, None
+    (folder / _OWN).write_text(str(own))
+    return ours, shutil.copytree(own, folder / CONFIG_DIR / own.name)
+
+
+def own(folder: Path) -> Path | None:
+    """Returns the folder of a user's own YAML that a sweep's trials are to name: the one that was copied."""
+    path = folder / _OWN
+    return Path(path.read_text()) if path.exists() else None
 
 
 def begin(folder: Path, number: int, *, overrides: Sequence[str], stage: str) -> None:

@@ -1,6 +1,7 @@
 """How is a command written, what may be chosen, and how does its process end?
 
-Read off conf/ and the first lines of the stage files, without importing them, so that help answers at once.
+Read off conf/ and the first lines of the stage files, without importing them, so that help answers at once. `own` is
+the folder of a user's own YAML, whose files go before ours of the same name.
 """
 
 from __future__ import annotations
@@ -17,17 +18,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from churn.errors import ExitCode
+from churn.places import CONF, HERE, IS_INSTALLED
 
-HERE = Path(__file__).parent
-CONF = HERE.parent / "conf"
 _KEY = re.compile(r"^(\w+):", re.MULTILINE)
 _OVERRIDE = re.compile(r"(~|\+{0,2})(\w+)(?=[=.]|$)")
 
 
-def help_text() -> str:
+def help_text(own: Path | None = None) -> str:
     """Returns the stages with the first line of each one's documentation."""
-    stages = {name: _first_line(HERE / "stages" / f"{name}.py") for name in options("stage")}
-    width = max(map(len, stages))
+    stages = {name: _first_line(HERE / "stages" / f"{name}.py") for name in options("stage", own=own)}
+    width, at = max(map(len, stages)), CONF if IS_INSTALLED else "conf/"
     lines = [f"  {name:<{width}}  {text}" for name, text in stages.items()]
     return "\n".join(
         [
@@ -37,21 +37,26 @@ def help_text() -> str:
             "stages:",
             *lines,
             "",
-            f"datasets: {', '.join(options('dataset'))}",
+            f"datasets: {', '.join(options('dataset', own=own))}",
             "dates:    2026-01-05, 2026-01-01..2026-01-31, 2026-01-01..2026-12-01/1mo; train and promote take one,",
             "          and where it is left out the day after the newest raw day",
-            "settings: stage=score --cfg job prints them; the files in conf/ explain each; version=3: stage.version=3",
+            f"settings: stage=score --cfg job prints them; the files in {at} explain each; version=3: stage.version=3",
             "exit:     " + ", ".join(f"{code} {code.name.lower().replace('_', ' ')}" for code in ExitCode),
         ]
     )
 
 
-def options(group: str) -> list[str]:
+def options(group: str, *, own: Path | None = None) -> list[str]:
     """Returns the names that may be chosen in a group of conf/."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted({path.stem for conf in folders(own) for path in (conf / group).glob("*.yaml")})
 
 
-def in_full(arguments: Iterable[str]) -> list[str]:
+def folders(own: Path | None) -> tuple[Path, ...]:
+    """Returns the folders that hold YAML, in the order in which they are looked into."""
+    return (CONF,) if own is None else (own, CONF)
+
+
+def in_full(arguments: Iterable[str], *, own: Path | None = None) -> list[str]:
     """Returns the arguments with the stage's own settings as Hydra knows them: `version=3` becomes `stage.version=3`.
 
     What is a setting of every command, such as date or model, stays as it is.
@@ -61,9 +66,9 @@ def in_full(arguments: Iterable[str]) -> list[str]:
     """
     given = list(arguments)
     stages = [one.partition("=")[2] for one in given if one.startswith("stage=")]
-    files = [path for name in stages for path in [CONF / "stage" / f"{name}.yaml"] if path.is_file()]
-    own = {key for path in files for key in _KEY.findall(path.read_text())} - _of_every_command()
-    return [_with_stage(one) if _sets(one, own) else one for one in given]
+    files = [path for name in stages for conf in folders(own) for path in [conf / "stage" / f"{name}.yaml"]]
+    keys = {key for path in files if path.is_file() for key in _KEY.findall(path.read_text())} - _of_every_command()
+    return [_with_stage(one) if _sets(one, keys) else one for one in given]
 
 
 def _sets(argument: str, keys: Collection[str]) -> bool:
@@ -81,6 +86,8 @@ def _with_stage(override: str) -> str:
 
 
 def _first_line(path: Path) -> str:
+    if not path.exists():
+        return f"Settings of your own: conf/stage/{path.stem}.yaml."
     return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
 
 

@@ -11,9 +11,10 @@ import yaml
 from churn.drift.triage import Action
 from churn.errors import ExitCode
 from churn.findings import Answer
+from churn.places import CONF
 from churn.promotion.hindsight import Hindsight
 from churn.reports.exposition import HELP
-from churn.usage import CONF, options
+from churn.usage import options
 
 FILE = CONF / "schedule" / "alerts.yml"
 RULES: list[dict[str, Any]] = [rule for group in yaml.safe_load(FILE.read_text())["groups"] for rule in group["rules"]]

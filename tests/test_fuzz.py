@@ -160,7 +160,7 @@ def test_a_bundle_is_read_as_it_is_or_refused(tmp_path: Path) -> None:
 
 @cache
 def composed() -> dict[str, Any]:
-    raw = _settings(_composed(["stage=nightly", "date=2026-01-05"]))[1]
+    raw = _settings(_composed(["stage=nightly", "date=2026-01-05"]), None)[1]
     return json.loads(json.dumps(raw))  # type: ignore[no-any-return]
 
 
@@ -169,7 +169,7 @@ def parsed(raw: dict[str, Any]) -> Settings:
 
 
 def overridden(text: str) -> Settings:
-    return _settings(_composed(["stage=status", text]))[0]
+    return _settings(_composed(["stage=status", text]), None)[0]
 
 
 def test_settings_are_parsed_or_refused() -> None:

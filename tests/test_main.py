@@ -15,7 +15,8 @@ import pytest
 from churn import __main__ as command
 from churn.__main__ import main
 from churn.errors import ExitCode
-from churn.usage import CONF, help_text
+from churn.places import CONF
+from churn.usage import help_text
 from tests.command import published
 
 ROOT = Path(__file__).parent.parent

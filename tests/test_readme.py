@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.usage import CONF
+from churn.places import CONF
 from tests.readme import README
 
 ROOT = README.parent

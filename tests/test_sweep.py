@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 import churn.__main__
 from churn import sweep
 from churn.errors import ExitCode
+from churn.places import CONF
 from churn.reports.outcome import Outcome, Trial
 from churn.reports.trials import TrialEnd, ranked, trials_table, varied
 from churn.stores.registry import Registry
-from churn.usage import CONF
 from tests.command import FAST, TRAINED, copied
 from tests.command import churn as command
 

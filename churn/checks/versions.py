@@ -11,13 +11,13 @@ from pathlib import Path
 
 from churn.checks.checked import Checked, fail, ok, warn
 from churn.errors import ExitCode
-from churn.usage import HERE
+from churn.places import SHIPPED
 
 _PIN = re.compile(r"^([\w.-]+(?:\[[\w,]+\])?==[^\\\n]*)", re.MULTILINE)
 _TOLD = 5
 
 
-def check_python(project: Path = HERE.parent / "pyproject.toml", found: str = platform.python_version()) -> Checked:
+def check_python(project: Path = SHIPPED / "pyproject.toml", found: str = platform.python_version()) -> Checked:
     """Returns whether the version of Python is one that `requires-python` of the project's file takes.
 
     >>> check_python(found="3.10.1").state.value
@@ -34,7 +34,7 @@ def check_python(project: Path = HERE.parent / "pyproject.toml", found: str = pl
     return fail(f"Python {found}, wanted {wanted}", mend, ExitCode.SETTINGS)
 
 
-def check_libraries(requirements: Path = HERE.parent / "requirements.txt") -> Checked:
+def check_libraries(requirements: Path = SHIPPED / "requirements.txt") -> Checked:
     """Returns whether every pinned library is installed, in its pinned version."""
     if not requirements.exists():
         return warn(f"unknown: no {requirements.name} beside the package", "compare with the file that it came with")

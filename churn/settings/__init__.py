@@ -42,8 +42,6 @@ from churn.stores.sources import Source
 from churn.training.model import ModelSettings
 from churn.training.split import SplitPlan
 
-SQL = Path(__file__).parents[2] / "sql"
-
 S = TypeVar("S")
 
 
@@ -127,12 +125,16 @@ AUTO, STALE = "auto", "stale"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The whole configuration of one run; `run` (its name in logs) and `today` (UTC) are given by the command line."""
+    """The whole configuration of one run.
+
+    Given by the command line: `run` (its name in logs), `today` (UTC) and `own` (the folder of a user's own YAML).
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     run: str
     today: Day
+    own: Path | None
     date: str | None
     catch_up_days: Positive
     root: Path
@@ -210,7 +212,7 @@ def composed(settings: Settings) -> dict[str, Any]:
     A path under the root begins with `<root>`, so that the same settings are the same wherever the lake stands.
     Nothing here is secret: passwords stand in the environment, and settings name the variable.
     """
-    ours = {"run", "today", "root", "sweep", "metrics", "notify", "keep_logs"}
+    ours = {"run", "today", "own", "root", "sweep", "metrics", "notify", "keep_logs"}
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
     fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
     dataset = fields["dataset"]

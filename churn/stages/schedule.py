@@ -10,7 +10,7 @@ from pathlib import Path
 
 from churn.doors import Doors
 from churn.reports.outcome import Outcome, Table
-from churn.scheduled import next_times, plan_of
+from churn.scheduled import next_times, plan_of, program
 from churn.scheduling import cron, systemd
 from churn.scheduling.plan import Plan
 from churn.settings import Settings
@@ -99,4 +99,4 @@ def _spelled(moment: datetime | None) -> str:
 
 
 def _steps(commands: Iterable[tuple[str, ...]]) -> str:
-    return ", then ".join(" ".join(command[3:]) for command in commands)
+    return ", then ".join(" ".join(command[len(program()) :]) for command in commands)

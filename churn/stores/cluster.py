@@ -44,7 +44,7 @@ def _dask() -> tuple[Callable[..., Any], type[Exception]]:
         from distributed import Client
         from distributed.scheduler import KilledWorker
     except ImportError as error:
-        action = "install the extra: pip install 'churn[cluster]', here and on every worker"
+        action = "install it, here and on every worker: pip install distributed (the wheel's extra: cluster)"
         raise SettingsError(where="stage.cluster", found="Dask is not installed", action=action) from error
     return Client, KilledWorker
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from churn.datasets import load
 from churn.features.table import build
-from churn.settings import SQL
+from churn.places import SQL
 from churn.stores.duck import Bench
 from churn.stores.sql import Sql
 

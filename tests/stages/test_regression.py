@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from churn import datasets, doors
 from churn.stores.registry import Registry
 from churn.training.bundle import Bundle
 from churn.training.calibration import Exponential
@@ -43,7 +42,7 @@ left join used on population.customer_id = used.customer_id
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+def place(tmp_path: Path) -> tuple[str, ...]:
     """A dataset in folders of its own, as a user would add it; returns what a command needs to find it."""
     for folder in ("datasets", "sql", "conf/dataset"):
         (tmp_path / folder).mkdir(parents=True)
@@ -53,8 +52,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     text = (HERE / "conf" / "dataset" / "subscription.yaml").read_text()
     own = text.replace("name: subscription", "name: minutes").replace("churn-predictor", "minutes")
     (tmp_path / "conf" / "dataset" / "minutes.yaml").write_text(own)
-    monkeypatch.setattr(datasets, "__path__", [*datasets.__path__, str(tmp_path / "datasets")])
-    monkeypatch.setattr(doors, "SQL", tmp_path / "sql")
     return ("--config-dir", str(tmp_path / "conf"), "dataset=minutes")
 
 
