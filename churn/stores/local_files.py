@@ -53,7 +53,8 @@ def versions(files: Sequence[Found], cache: Path) -> dict[str, str]:
     if fresh:
         kept = {path: entry for path, entry in known.items() if path in stamps or Path(path).exists()}
         remember(cache, {**kept, **fresh})
-    return {path: {**known, **fresh}[path][-1] for path in stamps}
+    found = {**known, **fresh}
+    return {path: found[path][-1] for path in stamps}
 
 
 def require_same(files: Sequence[Found], *, readable: bool = False) -> None:
