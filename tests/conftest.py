@@ -6,10 +6,14 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from benchmarks.model_quality import settings_of
+from churn.doors import Doors
+from churn.feeds import find_faults
 from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, copied, done
 from tests.mlflow_server import MlflowServer, running_mlflow
 from tests.readme import README, rendered
@@ -50,6 +54,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(root: Path) -> None:
         done("stage=simulate", f"date={RAW_DAYS}", *SMALL, root=root)
+        shutil.rmtree(root / "truth")  # nobody asks for it, and everybody would copy it
 
     return made_once(tmp_path_factory, "raw", make)
 
@@ -68,13 +73,15 @@ def taken(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def business(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with a champion and features of one night, 2025-08-20; not to be written to."""
+    """A root with a champion, features of one night, 2025-08-20, and what its feeds bring; not to be written to."""
 
     def make(root: Path) -> None:
         copied(taken, root)
         done("stage=train", f"date={TRAINED}", *FAST, root=root)
         done("stage=promote", f"date={TRAINED}", root=root)
         done("stage=features", "date=2025-08-20", *FAST, root=root)
+        for night in (date(2025, 8, 16), date(2025, 8, 21)):  # a night counts the 56 raw days before it
+            find_faults(Doors(settings_of("stage=status", f"root={root}")), night)
 
     return made_once(tmp_path_factory, "business", make)
 
