@@ -11,9 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.model_quality import settings_of
-from churn.doors import Doors
-from churn.feeds import find_faults
 from tests.command import FAST, RAW_DAYS, SMALL, TRAINED, copied, done
 from tests.mlflow_server import MlflowServer, running_mlflow
 from tests.readme import README, rendered
@@ -37,6 +34,11 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(making)
             making.rename(shared)
     return copied(shared, factory.mktemp(name) / "lake")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts tests of a lake first: one process makes it while the other does what needs none, and neither waits."""
+    items.sort(key=lambda item: not {"raw", "shown"} & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,10 @@ def business(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with a champion, features of one night, 2025-08-20, and what its feeds bring; not to be written to."""
 
     def make(root: Path) -> None:
+        from benchmarks.model_quality import settings_of  # here, since it loads what is to find its threads set
+        from churn.doors import Doors
+        from churn.feeds import find_faults
+
         copied(taken, root)
         done("stage=train", f"date={TRAINED}", *FAST, root=root)
         done("stage=promote", f"date={TRAINED}", root=root)

@@ -14,16 +14,12 @@ from tests.command import churn, done, published
 NIGHT = ("stage=nightly", "date=2025-08-18..2025-08-20")
 
 
-def test_a_night_is_built_scored_and_watched(lake: Path) -> None:
+def test_a_night_is_built_scored_and_watched_and_goes_on_where_it_stopped(lake: Path) -> None:
     ran = done(*NIGHT, root=lake)
     for kind in ("features", "predictions", "drift"):
         days = sorted(path.name for path in (lake / kind / "subscription").iterdir())
         assert days[-3:] == ["date=2025-08-18", "date=2025-08-19", "date=2025-08-20"]
     assert "version 1 of churn-predictor" in ran.out
-
-
-def test_it_goes_on_where_it_stopped(lake: Path) -> None:
-    done(*NIGHT, root=lake)
     whole = published(lake, "features", "predictions", "drift")
     for kind in ("predictions", "drift"):
         (lake / kind / "subscription" / "date=2025-08-19").rename(lake / kind / "subscription" / ".gone")
