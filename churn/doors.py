@@ -39,6 +39,7 @@ class Doors:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lake = Lake(settings.root)
+        self._codes: dict[tuple[str, ...], str] = {}
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -134,9 +135,12 @@ class Doors:
         """
         from churn import datasets
 
-        declaration = datasets.source(self.dataset.name)
-        shared = self.texts(*rooms, "stores/sql.py", "stores/duck.py", "stores/parquet.py")
-        return self.lake.keep_texts(shared | {f"churn/datasets/{declaration.name}": declaration.read_text()})
+        if rooms not in self._codes:  # asked for once a raw day
+            declaration = datasets.source(self.dataset.name)
+            shared = self.texts(*rooms, "stores/sql.py", "stores/duck.py", "stores/parquet.py")
+            texts = shared | {f"churn/datasets/{declaration.name}": declaration.read_text()}
+            self._codes[rooms] = self.lake.keep_texts(texts)
+        return self._codes[rooms]
 
     def texts(self, *parts: str) -> dict[str, str]:
         """Returns the sources of some rooms and files of the package, by path."""

@@ -87,16 +87,18 @@ def bring(doors: Doors, until: date) -> RawDays:
         LockedError: another run is bringing raw days of this dataset.
         TryAgainError: a source, or the disk, failed.
     """
-    wanted = changed_days(doors, until)
-    for name, days in forgotten(doors).items():
+    held = in_lake(doors)
+    wanted = changed_days(doors, until, held=held)
+    for name, days in forgotten(doors, held=held).items():
         log.info("raw table %s: its source has no longer %s, kept as the lake holds them", name, spelled_span(days))
-    if wanted:
-        _tell_deleted(doors, wanted)
-        doors.lake.keep_texts(_contract(doors))
-        place = doors.partition("intake")
-        with disk_errors(place), doors.lake.lock(place), _scratch(doors) as scratch:
-            for group in _neighbours(wanted, doors.raw_days):
-                _bring(doors, group, {day: wanted[day] for day in group}, scratch=scratch)
+    if not wanted:
+        return held
+    _tell_deleted(doors, wanted)
+    doors.lake.keep_texts(_contract(doors))
+    place = doors.partition("intake")
+    with disk_errors(place), doors.lake.lock(place), _scratch(doors) as scratch:
+        for group in _neighbours(wanted, doors.raw_days):
+            _bring(doors, group, {day: wanted[day] for day in group}, scratch=scratch)
     return in_lake(doors)
 
 
@@ -149,28 +151,29 @@ def in_lake(doors: Doors) -> RawDays:
     )
 
 
-def changed_days(doors: Doors, until: date) -> dict[date, dict[str, str]]:
+def changed_days(doors: Doors, until: date, *, held: RawDays | None = None) -> dict[date, dict[str, str]]:
     """Returns the raw days before `until` that the lake lacks or holds from other rows, each with its inputs now.
 
     What a source has forgotten of a table and day stays in the lake as it is; what was deleted there is without a row.
+    `held` is what the lake holds, where that was just read.
     """
-    contract, held = fingerprint(_contract(doors)), in_lake(doors).manifests
+    contract, there = fingerprint(_contract(doors)), (held or in_lake(doors)).manifests
     at_sources = {day for days in doors.raw_days.values() for day in days}
-    now = {day: _fingerprints(doors, day, held.get(day)) for day in sorted(at_sources | set(held)) if day < until}
-    settled = {day for day in now if day not in at_sources and now[day].items() <= held[day].inputs.items()}
+    now = {day: _fingerprints(doors, day, there.get(day)) for day in sorted(at_sources | set(there)) if day < until}
+    settled = {day for day in now if day not in at_sources and now[day].items() <= there[day].inputs.items()}
     inputs = {day: {**made_from, "contract": contract} for day, made_from in now.items() if day not in settled}
     return {
         day: made_from
         for day, made_from in inputs.items()
-        if not doors.lake.is_current(doors.partition("tables", day), made_from)
+        if not doors.lake.stands(doors.partition("tables", day), there.get(day), inputs=made_from)
     }
 
 
-def forgotten(doors: Doors) -> dict[str, tuple[date, ...]]:
+def forgotten(doors: Doors, *, held: RawDays | None = None) -> dict[str, tuple[date, ...]]:
     """Returns the raw days of each table whose rows the lake alone holds, since the source now begins later."""
-    held = in_lake(doors).manifests
+    there = (held or in_lake(doors)).manifests
     found = {
-        name: tuple(day for day in held if _had_rows(held[day], name) and _is_before(days, day))
+        name: tuple(day for day in there if _had_rows(there[day], name) and _is_before(days, day))
         for name, days in doors.raw_days.items()
     }
     return {name: days for name, days in found.items() if days}

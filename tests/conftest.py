@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import hypothesis
@@ -39,6 +40,11 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return copied(shared, factory.mktemp(name) / "lake")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts tests of a lake first: one process makes it while the other does what needs none, and neither waits."""
+    items.sort(key=lambda item: not {"raw", "shown"} & set(getattr(item, "fixturenames", ())))
+
+
 @pytest.fixture(autouse=True)
 def _same_umask() -> Iterator[None]:
     """Takes back what a command sets for its process, so that the next test makes files that others can read."""
@@ -54,6 +60,7 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(root: Path) -> None:
         done("stage=simulate", f"date={RAW_DAYS}", *SMALL, root=root)
+        shutil.rmtree(root / "truth")  # nobody asks for it, and everybody would copy it
 
     return made_once(tmp_path_factory, "raw", make)
 
@@ -72,13 +79,19 @@ def taken(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def business(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with a champion and features of one night, 2025-08-20; not to be written to."""
+    """A root with a champion, features of one night, 2025-08-20, and what its feeds bring; not to be written to."""
 
     def make(root: Path) -> None:
+        from benchmarks.model_quality import settings_of  # here, since it loads what is to find its threads set
+        from churn.doors import Doors
+        from churn.feeds import find_faults
+
         copied(taken, root)
         done("stage=train", f"date={TRAINED}", *FAST, root=root)
         done("stage=promote", f"date={TRAINED}", root=root)
         done("stage=features", "date=2025-08-20", *FAST, root=root)
+        for night in (date(2025, 8, 16), date(2025, 8, 21)):  # a night counts the 56 raw days before it
+            find_faults(Doors(settings_of("stage=status", f"root={root}")), night)
 
     return made_once(tmp_path_factory, "business", make)
 

@@ -13,21 +13,26 @@ import duckdb
 import polars as pl
 import pytest
 
+from benchmarks.model_quality import settings_of
+from churn.doors import Doors
+from churn.raw_days import bring
 from churn.stores.lake import Lake, Manifest, Partition
 from tests.command import Ran, churn, copied, done, published
 
 NIGHT = "2025-04-02"
 LAST = "2025-04-01"
+LATER = date(2025, 4, 9)
 FEATURES = ("stage=features", f"date={NIGHT}")
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @pytest.fixture(scope="module")
-def begun(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def begun(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with raw days to 2025-04-08, those before 2025-04-01 in the lake; not to be written to."""
     root = tmp_path_factory.mktemp("begun") / "lake"
-    for path in sorted((raw / "raw" / "subscription").glob("date=*"))[:98]:
-        shutil.copytree(path, root / "raw" / "subscription" / path.name)
+    for kind, days in (("raw", 98), ("tables", 90)):
+        for path in sorted((taken / kind / "subscription").glob("date=*"))[:days]:
+            shutil.copytree(path, root / kind / "subscription" / path.name)
     done("stage=features", f"date={LAST}", root=root)
     return root
 
@@ -176,12 +181,13 @@ def test_days_before_the_bad_one_are_kept_and_the_next_run_goes_on_from_there(ro
 def test_a_day_has_the_same_bytes_alone_or_with_others(root: Path, tmp_path: Path) -> None:
     done(*FEATURES, root=root)
     other = tmp_path / "at once"
-    copied(root / "raw", other / "raw")
-    done("stage=features", "date=2025-04-08", "resources.chunk_rows=20000", root=other)
-    at_once = published(other, "tables")
-    assert {name: content for name, content in at_once.items() if name in published(root, "tables")} == published(
-        root, "tables"
-    )
+    for path in sorted((root / "raw" / "subscription").glob("date=*"))[-28:]:
+        shutil.copytree(path, other / "raw" / "subscription" / path.name)
+    bring(Doors(settings_of("stage=features", f"date={NIGHT}", f"root={other}", "resources.chunk_rows=2000")), LATER)
+    before, at_once = published(root, "tables"), published(other, "tables")
+    both = {name: content for name, content in at_once.items() if name in before}
+    assert both == {name: before[name] for name in both}
+    assert len({name.split("/")[2] for name in both}) == 21
 
 
 def test_corrected_rows_leave_the_quarantine(root: Path) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date as Day  # noqa: N812 - `date` is a field here
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -197,7 +197,7 @@ def parse(raw: Mapping[str, Any], *, files: Mapping[str, str]) -> Settings:
     plain = dict(raw) | {"date": None if raw.get("date") is None else str(raw["date"])}
     check_addresses(plain)
     try:
-        settings = TypeAdapter(Settings).validate_json(json.dumps(plain))
+        settings = _adapter().validate_json(json.dumps(plain))
     except ValidationError as error:
         raise explained(error, plain, files) from error
     _check_dates(settings)
@@ -214,13 +214,19 @@ def composed(settings: Settings) -> dict[str, Any]:
     """
     ours = {"run", "today", "own", "root", "sweep", "metrics", "notify", "keep_logs"}
     names = [field.name for field in dataclasses.fields(settings) if field.name not in ours]
-    fields: dict[str, Any] = TypeAdapter(Settings).dump_python(settings, mode="json", include=set(names))
+    fields: dict[str, Any] = _adapter().dump_python(settings, mode="json", include=set(names))
     dataset = fields["dataset"]
     del dataset["sinks"]  # where scores go makes no other model
     for holder, key in ((dataset, "folder"), *((table, "path") for table in dataset["tables"].values())):
         if key in holder:
             holder[key] = _from_root(holder[key], settings.root)
     return fields
+
+
+@cache
+def _adapter() -> TypeAdapter[Settings]:
+    """Returns what reads and writes settings; making it takes longer than a hundred uses."""
+    return TypeAdapter(Settings)
 
 
 def _from_root(text: str, root: Path) -> str:

@@ -89,7 +89,10 @@ class Lake:
 
         A file that is gone or cut short is told, since whoever asks makes the partition again.
         """
-        manifest = self.manifest(partition)
+        return self.stands(partition, self.manifest(partition), inputs=inputs)
+
+    def stands(self, partition: Partition, manifest: Manifest | None, *, inputs: Mapping[str, str]) -> bool:
+        """Returns the same as `is_current`, of a partition whose manifest was read a moment ago."""
         if manifest is None or manifest.inputs != dict(inputs):
             return False
         places = {self.path(partition) / name: file.bytes for name, file in manifest.files.items()}

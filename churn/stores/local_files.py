@@ -51,9 +51,10 @@ def versions(files: Sequence[Found], cache: Path) -> dict[str, str]:
     stamps = {file.path: [file.mtime_ns, file.size, file.inode] for file in files}
     fresh = {path: [*stamp, _hash(path)] for path, stamp in stamps.items() if known.get(path, [None])[:-1] != stamp}
     if fresh:
-        kept = {path: entry for path, entry in known.items() if path in stamps or Path(path).exists()}
+        kept = {path: entry for path, entry in known.items() if path in stamps or _is_there(path)}
         remember(cache, {**kept, **fresh})
-    return {path: {**known, **fresh}[path][-1] for path in stamps}
+    found = {**known, **fresh}
+    return {path: found[path][-1] for path in stamps}
 
 
 def require_same(files: Sequence[Found], *, readable: bool = False) -> None:
@@ -139,6 +140,10 @@ def _look(path: str) -> Found | None:
     if stat.S_ISDIR(seen.st_mode):
         return None
     return Found(path=path, size=seen.st_size, mtime_ns=seen.st_mtime_ns, inode=seen.st_ino)
+
+
+def _is_there(path: str) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - as above
 
 
 def _nearest(pattern: str) -> str:

@@ -36,6 +36,7 @@ class Sql:
         self._tables, self._sql, self._bench = dict(tables), sql, bench
         self._connection: Connection | None = None
         self._views_before: date | None = None
+        self._columns: dict[str, dict[str, str]] = {}
 
     def snapshot(self, day: date, *, key: str, rows: int, seen: date | None = None) -> Iterator[pl.DataFrame]:
         """Yields the rows of `snapshot.sql` at `day` in the order of the key, exactly `rows` at a time but the last.
@@ -107,9 +108,13 @@ class Sql:
 
     def _create_views(self, connection: Connection, last: date) -> None:
         for name, path in self._tables.items():
-            files = [str(file) for file in _files(name, path, last)]
-            _require_one_schema(connection, name, files)
+            files = _files(name, path, last)
+            self._require_one_schema(connection, name, files)
             connection.read_parquet(files, hive_partitioning=True).create_view(name, replace=True)
+        if self._views_before is None:  # a view of views is bound anew by every query
+            self._create_views_of_views(connection)
+
+    def _create_views_of_views(self, connection: Connection) -> None:
         texts = {path.stem.lower(): path.read_text() for path in self._sql_files()}
         needs = {
             name: _tables_in(connection, text, file=self._sql / f"{name}.sql") & texts.keys()
@@ -119,6 +124,22 @@ class Sql:
             with _sql_errors(self._sql / f"{name}.sql", lines_before=1):
                 connection.execute(f"create or replace view {quoted(name)} as\n{texts[name]}")
 
+    def _require_one_schema(self, connection: Connection, name: str, files: Sequence[str]) -> None:
+        """Raises DataError where a table's files differ in their columns: DuckDB would cast all to the first one's.
+
+        A file is looked into once, however many days are asked for.
+        """
+        fresh = [file for file in files if file not in self._columns]
+        for columns, alike in connection.execute(_SCHEMAS, [fresh]).fetchall() if fresh else ():
+            schema = {column["name"]: column["type"] for column in columns}
+            self._columns |= dict.fromkeys(alike, schema)
+        newest = self._columns[max(files)]
+        others = [file for file in files if self._columns[file] != newest]
+        if others:
+            other = self._columns[max(others)]
+            first = min(file for file in others if self._columns[file] == other)
+            raise _two_schemas(name, first, other=other, newest=newest)
+
 
 _SCHEMAS = """
 with files as (
@@ -127,19 +148,11 @@ with files as (
     where duckdb_type is not null
     group by file_name
 )
-select min(file_name) as file, columns from files group by columns order by max(file_name) desc
+select columns, list(file_name) as files from files group by columns
 """
 
 
-def _require_one_schema(connection: Connection, name: str, files: Sequence[str]) -> None:
-    """Raises DataError where a table's files differ in their columns: DuckDB would cast all to the first one's."""
-    schemas = [
-        (file, {column["name"]: column["type"] for column in columns})
-        for file, columns in connection.execute(_SCHEMAS, [list(files)]).fetchall()
-    ]
-    if len(schemas) < 2:
-        return
-    (_, newest), (file, other) = schemas[:2]
+def _two_schemas(name: str, file: str, *, other: Mapping[str, str], newest: Mapping[str, str]) -> DataError:
     differing = [column for column in sorted({*newest, *other}) if newest.get(column) != other.get(column)]
     spelled = ", ".join(
         f"{c} is {other.get(c, 'missing')}, on the newest day {newest.get(c, 'missing')}" for c in differing
@@ -148,11 +161,11 @@ def _require_one_schema(connection: Connection, name: str, files: Sequence[str])
         f"bring {Path(file).parent} and the days around it anew from a source that still has them, or take the change "
         "of the table's declaration back"
     )
-    raise DataError(where=f"raw table {name}, {file}", found=spelled, action=action)
+    return DataError(where=f"raw table {name}, {file}", found=spelled, action=action)
 
 
-def _files(name: str, pattern: str, last: date) -> list[Path]:
-    found = [Path(path) for path in sorted(glob(pattern))]  # noqa: PTH207 - Path.glob takes no absolute pattern
+def _files(name: str, pattern: str, last: date) -> list[str]:
+    found = sorted(glob(pattern))  # noqa: PTH207 - Path.glob takes no absolute pattern
     early = [path for path in found if (_hive_day(path) or "") < last.isoformat()]
     if not early:
         raise DataError(
@@ -163,9 +176,9 @@ def _files(name: str, pattern: str, last: date) -> list[Path]:
     return early
 
 
-def _hive_day(path: Path) -> str | None:
+def _hive_day(path: str) -> str | None:
     # the innermost one: a folder above the raw tables may be named after a date, too
-    days: list[str] = _HIVE_DAY.findall(str(path))
+    days: list[str] = _HIVE_DAY.findall(path)
     return days[-1] if days else None
 
 

@@ -20,48 +20,55 @@ def root(taken: Path, tmp_path: Path) -> Path:
     return copied(taken, tmp_path / "lake")
 
 
+@pytest.fixture(scope="module")
+def night(taken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with features of the night; not to be written to."""
+    root = copied(taken, tmp_path_factory.mktemp("night") / "lake")
+    done("stage=features", f"date={NIGHT}", root=root)
+    return root
+
+
 @pytest.fixture
-def fresh(raw: Path, tmp_path: Path) -> Path:
-    """A root whose raw days are not in the lake yet."""
-    return copied(raw, tmp_path / "fresh")
+def built(night: Path, tmp_path: Path) -> Path:
+    """A copy of `night` that a test may change."""
+    return copied(night, tmp_path / "lake")
 
 
-def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(root: Path) -> None:
-    done("stage=features", f"date={NIGHT}", root=root)
-    before = published(root, "features")
-    again = done("stage=features", f"date={NIGHT}", root=root)
+def test_a_second_run_with_the_same_inputs_does_nothing_and_says_so(built: Path) -> None:
+    before = published(built, "features")
+    again = done("stage=features", f"date={NIGHT}", root=built)
     assert "nothing to do" in again.err
-    assert published(root, "features") == before
+    assert published(built, "features") == before
 
 
-def test_the_same_date_gives_the_same_bytes_from_scratch(root: Path) -> None:
-    done("stage=features", f"date={NIGHT}", root=root)
-    before = published(root, "features")
-    shutil.rmtree(root / "features")
-    done("stage=features", f"date={NIGHT}", root=root)
-    assert published(root, "features") == before
+def test_the_same_date_gives_the_same_bytes_from_scratch(built: Path) -> None:
+    before = published(built, "features")
+    shutil.rmtree(built / "features")
+    done("stage=features", f"date={NIGHT}", root=built)
+    assert published(built, "features") == before
 
 
-def test_forgetting_the_future_changes_no_feature(fresh: Path) -> None:
-    done("stage=features", f"date={NIGHT}", root=fresh)
-    before = published(fresh, "features")
-    for kind in ("features", "tables"):
-        shutil.rmtree(fresh / kind)
-    forgotten = [path for path in (fresh / "raw" / "subscription").iterdir() if path.name >= f"date={NIGHT}"]
+def test_forgetting_the_future_changes_no_feature(built: Path) -> None:
+    before = published(built, "features", "tables")
+    shutil.rmtree(built / "features")
+    forgotten = [path for path in (built / "raw" / "subscription").iterdir() if path.name >= f"date={NIGHT}"]
+    brought = [path for path in (built / "tables" / "subscription").iterdir() if path.name >= "date=2025-07-01"]
     assert len(forgotten) > 30
-    for path in forgotten:
+    for path in (*forgotten, *brought):
         shutil.rmtree(path)
-    done("stage=features", f"date={NIGHT}", root=fresh)
-    assert published(fresh, "features") == before
+    done("stage=features", f"date={NIGHT}", root=built)
+    after = published(built, "features", "tables")
+    assert after == {name: before[name] for name in before if name in after}
+    gone = {name.split("/")[2] for name in before if name not in after}
+    assert gone == {path.name for path in forgotten} - {"date=2025-08-20"}  # which nobody had brought
 
 
-def test_changed_raw_data_is_noticed_and_the_date_is_built_again(root: Path) -> None:
-    done("stage=features", f"date={NIGHT}", root=root)
-    before = Lake(root).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
-    path = root / "raw" / "subscription" / "date=2025-07-10" / "payments.parquet"
+def test_changed_raw_data_is_noticed_and_the_date_is_built_again(built: Path) -> None:
+    before = Lake(built).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
+    path = built / "raw" / "subscription" / "date=2025-07-10" / "payments.parquet"
     pl.read_parquet(path, hive_partitioning=False).with_columns(pl.col("amount_cents") + 100).write_parquet(path)
-    assert "nothing to do" not in done("stage=features", f"date={NIGHT}", root=root).err
-    after = Lake(root).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
+    assert "nothing to do" not in done("stage=features", f"date={NIGHT}", root=built).err
+    after = Lake(built).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
     assert before is not None
     assert after is not None
     assert {name for name in after.inputs if after.inputs[name] != before.inputs[name]} == {"tables/2025-07-10"}
@@ -121,16 +128,16 @@ def test_two_runs_on_one_date_are_told_apart(root: Path) -> None:
     assert "another run is at work" in ran.err
 
 
-def test_the_manifest_counts_what_was_read(root: Path) -> None:
-    done("stage=features", f"date={NIGHT}", root=root)
-    manifest = Lake(root).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
+def test_the_manifest_counts_what_was_read(night: Path) -> None:
+    manifest = Lake(night).manifest(Partition(kind="features", dataset="subscription", day=date.fromisoformat(NIGHT)))
     assert manifest is not None
     assert manifest.facts["audit"]["customers"] == manifest.rows == 1500
 
 
-def test_a_raw_day_that_is_missing_inside_the_history_stops_the_night(fresh: Path) -> None:
-    shutil.rmtree(fresh / "raw" / "subscription" / "date=2025-05-03")
-    ran = churn("stage=features", f"date={NIGHT}", root=fresh)
+def test_a_raw_day_that_is_missing_inside_the_history_stops_the_night(root: Path) -> None:
+    for kind in ("raw", "tables"):
+        shutil.rmtree(root / kind / "subscription" / "date=2025-05-03")
+    ran = churn("stage=features", f"date={NIGHT}", root=root)
     assert ran.code == 3
     assert "no raw day between 2025-05-02 and 2025-05-04" in ran.err
 
@@ -151,10 +158,9 @@ def test_a_folder_that_no_run_has_published_is_not_replaced(root: Path) -> None:
     assert mine.read_text() == "precious"
 
 
-def test_a_file_that_was_cut_short_is_made_again(root: Path) -> None:
-    done("stage=features", f"date={NIGHT}", root=root)
-    before = published(root, "features")
-    path = root / "features" / "subscription" / f"date={NIGHT}" / "features.parquet"
+def test_a_file_that_was_cut_short_is_made_again(built: Path) -> None:
+    before = published(built, "features")
+    path = built / "features" / "subscription" / f"date={NIGHT}" / "features.parquet"
     path.write_bytes(path.read_bytes()[:100])
-    done("stage=features", f"date={NIGHT}", root=root)
-    assert published(root, "features") == before
+    done("stage=features", f"date={NIGHT}", root=built)
+    assert published(built, "features") == before

@@ -8,9 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from churn.stores.lake import Lake, Partition
-from tests.command import churn, done
+from tests.command import churn, copied, done
 
 NIGHT = "2025-08-20"
 LINEAGE = ("stage=lineage", f"date={NIGHT}")
@@ -19,6 +20,21 @@ LINEAGE = ("stage=lineage", f"date={NIGHT}")
 def correct_a_raw_day(root: Path, day: str = "2025-07-10") -> None:
     path = root / "raw" / "subscription" / f"date={day}" / "payments.parquet"
     pl.read_parquet(path, hive_partitioning=False).with_columns(pl.col("amount_cents") + 100).write_parquet(path)
+
+
+@pytest.fixture(scope="module")
+def mended(night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scored night, whose features were made again of a raw day that was corrected; not to be written to."""
+    root = copied(night, tmp_path_factory.mktemp("mended") / "lake")
+    correct_a_raw_day(root)
+    done("stage=features", f"date={NIGHT}", root=root)
+    return root
+
+
+@pytest.fixture
+def corrected(mended: Path, tmp_path: Path) -> Path:
+    """A copy of `mended` that a test may change."""
+    return copied(mended, tmp_path / "lake")
 
 
 def test_a_night_is_walked_back_to_files_that_hold_its_sql_and_code(scored: Path) -> None:
@@ -47,13 +63,11 @@ def test_the_model_lists_the_features_that_it_was_trained_on(scored: Path) -> No
     assert line.split()[2:] == [content.content[:16], "features/subscription/date=2025-07-11"]
 
 
-def test_a_night_is_made_again_to_the_byte_after_its_raw_data_were_corrected(scored: Path) -> None:
-    correct_a_raw_day(scored)
-    done("stage=features", f"date={NIGHT}", root=scored)
-    ran = done(*LINEAGE, "stage.rebuild=true", root=scored)
+def test_a_night_is_made_again_to_the_byte_after_its_raw_data_were_corrected(corrected: Path) -> None:
+    ran = done(*LINEAGE, "stage.rebuild=true", root=corrected)
     assert "1 replaced since and kept, 0 gone" in ran.out
     assert "the same bytes, features and scores" in ran.out
-    assert not list(scored.glob(".rebuild*"))
+    assert not list(corrected.glob(".rebuild*"))
 
 
 def test_a_rebuild_notices_other_bytes(scored: Path) -> None:
@@ -70,12 +84,10 @@ def test_a_rebuild_notices_other_bytes(scored: Path) -> None:
     assert "NOT the same bytes" in ran.out
 
 
-def test_a_night_whose_raw_days_were_pruned_says_so(scored: Path) -> None:
-    correct_a_raw_day(scored)
-    done("stage=features", f"date={NIGHT}", root=scored)
-    shutil.rmtree(scored / "versions" / "tables")
-    assert "0 replaced since and kept, 1 gone" in done(*LINEAGE, root=scored).out
-    ran = churn(*LINEAGE, "stage.rebuild=true", root=scored)
+def test_a_night_whose_raw_days_were_pruned_says_so(corrected: Path) -> None:
+    shutil.rmtree(corrected / "versions" / "tables")
+    assert "0 replaced since and kept, 1 gone" in done(*LINEAGE, root=corrected).out
+    ran = churn(*LINEAGE, "stage.rebuild=true", root=corrected)
     assert ran.code == 3
     assert "tables/subscription/date=2025-07-10: pruned: its content" in ran.err
     assert "is gone" in ran.err

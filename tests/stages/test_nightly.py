@@ -16,7 +16,7 @@ from tests.exposition import read_all, values
 NIGHT = ("stage=nightly", "date=2025-08-18..2025-08-20")
 
 
-def test_a_night_is_built_scored_and_watched(lake: Path) -> None:
+def test_a_night_is_built_scored_and_watched_and_goes_on_where_it_stopped(lake: Path) -> None:
     ran = done(*NIGHT, root=lake)
     for kind in ("features", "predictions", "drift"):
         days = sorted(path.name for path in (lake / kind / "subscription").iterdir())
@@ -28,10 +28,6 @@ def test_a_night_is_built_scored_and_watched(lake: Path) -> None:
     (psi,) = values(found, "churn_drift_psi_max")
     table = pl.read_parquet(lake / "drift/subscription/date=2025-08-20/drift.parquet")
     assert psi == table.filter(pl.col("answer") != "not watched")["psi"].max()
-
-
-def test_it_goes_on_where_it_stopped(lake: Path) -> None:
-    done(*NIGHT, root=lake)
     whole = published(lake, "features", "predictions", "drift")
     for kind in ("predictions", "drift"):
         (lake / kind / "subscription" / "date=2025-08-19").rename(lake / kind / "subscription" / ".gone")

@@ -39,6 +39,20 @@ def untrained(lake: Path) -> Path:
     return lake
 
 
+@pytest.fixture(scope="module")
+def trained(business: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The business with a challenger, version 2, that differs by its seed alone; not to be written to."""
+    root = copied(business, tmp_path_factory.mktemp("trained") / "lake")
+    candidate(root, "model.seed=5")
+    return root
+
+
+@pytest.fixture
+def challenged(trained: Path, tmp_path: Path) -> Path:
+    """A copy of `trained` that a test may change."""
+    return copied(trained, tmp_path / "lake")
+
+
 def test_a_first_champion_needs_its_floor_alone(untrained: Path) -> None:
     candidate(untrained)
     assert champion(untrained) is None
@@ -54,10 +68,9 @@ def test_the_champion_is_not_promoted_twice(lake: Path) -> None:
     assert "version 1 is champion already, nothing to do" in done(*PROMOTE, root=lake).out
 
 
-def test_an_equally_good_challenger_does_not_replace_the_champion(lake: Path) -> None:
-    candidate(lake, "model.seed=5")
-    ran = churn(*PROMOTE, root=lake)
-    assert (ran.code, champion(lake)) == (4, 1)
+def test_an_equally_good_challenger_does_not_replace_the_champion(challenged: Path) -> None:
+    ran = churn(*PROMOTE, root=challenged)
+    assert (ran.code, champion(challenged)) == (4, 1)
     assert "these rows can show" in ran.out
 
 
@@ -162,32 +175,31 @@ def kill(*_: object) -> None:
 
 
 def test_where_a_person_has_to_say_yes_the_gates_alone_promote_nobody(
-    lake: Path, monkeypatch: pytest.MonkeyPatch
+    challenged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    candidate(lake, "model.seed=6")
     command = (*PROMOTE, *BETTER_THAN_NOTHING, "needs_approval=true")
-    waiting = churn(*command, root=lake)
-    assert (waiting.code, champion(lake)) == (4, 1)
+    waiting = churn(*command, root=challenged)
+    assert (waiting.code, champion(challenged)) == (4, 1)
     assert "version=2 approve=true" in waiting.out
-    silent = churn(*command, "version=2", "approve=true", root=lake)
-    assert (silent.code, champion(lake)) == (2, 1)
+    silent = churn(*command, "version=2", "approve=true", root=challenged)
+    assert (silent.code, champion(challenged)) == (2, 1)
     assert "no reason" in silent.err
     yes = (*command, "version=2", "approve=true", "reason='seen by the board, and good'")
     with monkeypatch.context() as patch:
         patch.setattr(Registry, "crown", kill)
-        assert churn(*yes, root=lake).code == 130
-    assert champion(lake) == 1
-    assert "not carried out" in done("stage=history", root=lake).out.splitlines()[-1]
-    done(*yes, root=lake)
-    assert champion(lake) == 2
-    closed = churn(*PROMOTE, "version=1", "approve=true", "reason=x", "gates.auc_floor.minimum=0.99", root=lake)
-    assert (closed.code, champion(lake)) == (4, 2)
+        assert churn(*yes, root=challenged).code == 130
+    assert champion(challenged) == 1
+    assert "not carried out" in done("stage=history", root=challenged).out.splitlines()[-1]
+    done(*yes, root=challenged)
+    assert champion(challenged) == 2
+    closed = churn(*PROMOTE, "version=1", "approve=true", "reason=x", "gates.auc_floor.minimum=0.99", root=challenged)
+    assert (closed.code, champion(challenged)) == (4, 2)
 
 
-def test_without_gates_nothing_is_promoted(lake: Path) -> None:
-    candidate(lake, "model.seed=4")
-    ran = churn(*PROMOTE, "~stage.gates.auc_floor", "~stage.gates.champion", "~stage.gates.calibration", root=lake)
-    assert (ran.code, champion(lake)) == (4, 1)
+def test_without_gates_nothing_is_promoted(challenged: Path) -> None:
+    none = ("~stage.gates.auc_floor", "~stage.gates.champion", "~stage.gates.calibration")
+    ran = churn(*PROMOTE, *none, root=challenged)
+    assert (ran.code, champion(challenged)) == (4, 1)
 
 
 def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates(untrained: Path) -> None:
@@ -200,35 +212,35 @@ def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates
     assert floor["interval"] == pytest.approx([metrics["auc_test_low"], metrics["auc_test_high"]], abs=1e-9)
 
 
-def test_a_challenger_scores_its_nights_in_the_shadow_before_the_alias_moves(lake: Path) -> None:
-    candidate(lake, "model.seed=8")
+def test_a_challenger_scores_its_nights_in_the_shadow_before_the_alias_moves(challenged: Path) -> None:
     command = (*PROMOTE, *BETTER_THAN_NOTHING, "shadow_nights=1")
-    first = churn(*command, root=lake)
-    assert (first.code, champion(lake)) == (4, 1)
+    first = churn(*command, root=challenged)
+    assert (first.code, champion(challenged)) == (4, 1)
     assert "it has scored 0 of 1 nights beside the champion" in first.out
-    done("stage=score", "date=2025-08-20", *FAST, root=lake)
-    scored = {kind: pl.read_parquet(lake / kind / "subscription" / NIGHT) for kind in ("predictions", "shadow")}
+    done("stage=score", "date=2025-08-20", *FAST, root=challenged)
+    scored = {kind: pl.read_parquet(challenged / kind / "subscription" / NIGHT) for kind in ("predictions", "shadow")}
     versions = {kind: frame["model_version"].unique().to_list() for kind, frame in scored.items()}
     assert versions == {"predictions": [1], "shadow": [2]}
-    last = done(*command, root=lake)
+    last = done(*command, root=challenged)
     expected = spearmanr(scored["predictions"]["churn_score"], scored["shadow"]["churn_score"]).statistic
     listed = [set(frame.filter(segment="high")["customer_id"]) for frame in scored.values()]
     assert f"rank correlation {expected:.3f}" in last.out
     assert f"{len(listed[0] & listed[1]):,} of {len(listed[0]):,} of the top list shared" in last.out
-    assert champion(lake) == 2
-    shutil.rmtree(lake / "shadow")
-    done("stage=score", "date=2025-08-20", *FAST, root=lake)
-    assert not (lake / "shadow" / "subscription").exists()
+    assert champion(challenged) == 2
+    shutil.rmtree(challenged / "shadow")
+    done("stage=score", "date=2025-08-20", *FAST, root=challenged)
+    assert not (challenged / "shadow" / "subscription").exists()
 
 
 NIGHT = "date=2025-08-20/scores.parquet"
 
 
-def test_a_shadow_that_cannot_be_loaded_costs_the_night_no_scores(lake: Path) -> None:
-    candidate(lake, "model.seed=8")
-    assert churn(*PROMOTE, *BETTER_THAN_NOTHING, "shadow_nights=1", root=lake).code == 4
-    newest = max(lake.glob("mlflow/artifacts/*/artifacts/bundle/model.txt"), key=lambda path: path.stat().st_mtime_ns)
+def test_a_shadow_that_cannot_be_loaded_costs_the_night_no_scores(challenged: Path) -> None:
+    assert churn(*PROMOTE, *BETTER_THAN_NOTHING, "shadow_nights=1", root=challenged).code == 4
+    newest = max(
+        challenged.glob("mlflow/artifacts/*/artifacts/bundle/model.txt"), key=lambda path: path.stat().st_mtime_ns
+    )
     newest.write_text("no model")
-    done("stage=score", "date=2025-08-20", *FAST, root=lake)
-    assert (lake / "predictions" / "subscription" / NIGHT).exists()
-    assert not (lake / "shadow" / "subscription").exists()
+    done("stage=score", "date=2025-08-20", *FAST, root=challenged)
+    assert (challenged / "predictions" / "subscription" / NIGHT).exists()
+    assert not (challenged / "shadow" / "subscription").exists()

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from tests.command import SMALL, churn, done, published
+from tests.command import churn, done, published
 
 DAYS = "2025-01-01..2025-01-10"
+TINY = ("stage.business.customers=300", "stage.business.seed=7")
 
 
 def test_the_same_seed_writes_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
@@ -26,17 +27,17 @@ def test_the_same_seed_writes_the_same_bytes_and_another_does_not(tmp_path: Path
 
 
 def test_a_longer_range_continues_a_shorter_one(tmp_path: Path) -> None:
-    done("stage=simulate", f"date={DAYS}", *SMALL, root=tmp_path)
+    done("stage=simulate", f"date={DAYS}", *TINY, root=tmp_path)
     before = published(tmp_path, "raw", "truth")
-    ran = done("stage=simulate", "date=2025-01-01..2025-01-15", *SMALL, root=tmp_path)
+    ran = done("stage=simulate", "date=2025-01-01..2025-01-15", *TINY, root=tmp_path)
     assert "wrote 5 of 15 dates, 10 were there already" in ran.out
     after = published(tmp_path, "raw", "truth")
     assert {name: after[name] for name in before} == before
-    assert "nothing to do" in done("stage=simulate", "date=2025-01-01..2025-01-15", *SMALL, root=tmp_path).err
+    assert "nothing to do" in done("stage=simulate", "date=2025-01-01..2025-01-15", *TINY, root=tmp_path).err
 
 
 def test_two_businesses_are_not_mixed(tmp_path: Path) -> None:
-    done("stage=simulate", f"date={DAYS}", *SMALL, root=tmp_path)
+    done("stage=simulate", f"date={DAYS}", *TINY, root=tmp_path)
     before = published(tmp_path, "raw", "truth")
     ran = churn("stage=simulate", "date=2025-01-01..2025-01-05", "stage.business.seed=8", root=tmp_path)
     assert ran.code == 3
@@ -46,9 +47,9 @@ def test_two_businesses_are_not_mixed(tmp_path: Path) -> None:
 
 
 def test_another_first_day_is_told_how_to_go_on_and_deletes_nothing(tmp_path: Path) -> None:
-    done("stage=simulate", f"date={DAYS}", *SMALL, root=tmp_path)
+    done("stage=simulate", f"date={DAYS}", *TINY, root=tmp_path)
     before = published(tmp_path, "raw", "truth")
-    ran = churn("stage=simulate", "date=2025-01-11..2025-01-15", *SMALL, root=tmp_path)
+    ran = churn("stage=simulate", "date=2025-01-11..2025-01-15", *TINY, root=tmp_path)
     assert ran.code == 3
     assert "belong to another business, which begins on 2025-01-01" in ran.err
     assert "go on with it by a range that begins there, date=2025-01-01.." in ran.err
@@ -57,7 +58,7 @@ def test_another_first_day_is_told_how_to_go_on_and_deletes_nothing(tmp_path: Pa
 
 
 def test_the_truth_is_no_raw_table(tmp_path: Path) -> None:
-    done("stage=simulate", f"date={DAYS}", *SMALL, root=tmp_path)
+    done("stage=simulate", f"date={DAYS}", *TINY, root=tmp_path)
     truth = pl.read_parquet(tmp_path / "truth/subscription/date=2025-01-10/truth.parquet")
     assert truth["churn_probability"].is_between(0, 1).all()
     for path in (tmp_path / "raw").rglob("*.parquet"):

@@ -218,13 +218,6 @@ def test_plain_mlflow_predicts_the_raw_score_of_an_example_that_is_nobodys(busin
     assert loaded.predict(example) == pytest.approx(1 / (1 + np.exp(-raw)), rel=1e-12)
 
 
-def test_a_copied_root_writes_nothing_into_the_one_it_was_copied_from(business: Path, lake: Path) -> None:
-    before = set((business / "mlflow").rglob("*"))
-    done(*TRAIN, "model.seed=9", root=lake)
-    assert set((business / "mlflow").rglob("*")) == before
-    assert bundle(lake, 2).lineage["model"]["seed"] == 9
-
-
 def test_without_a_date_training_is_as_of_the_newest_raw_day(lake: Path) -> None:
     ran = churn("-m", "stage=train", "model.num_iterations=5,6", root=lake)
     assert ran.code == 0, ran.err
@@ -264,7 +257,7 @@ def test_labels_are_not_read_from_a_window_that_lost_a_raw_day(lake: Path) -> No
     assert "labels subscription 2025-07-11: no raw day between 2025-07-19 and 2025-07-21" in ran.err
 
 
-def test_by_hash_no_customer_is_in_two_parts_on_any_date(lake: Path) -> None:
+def test_by_hash_no_customer_is_in_two_parts_on_any_date_and_whom_the_champion_knows_is_no_witness(lake: Path) -> None:
     ran = done(*TRAIN, "split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo", root=lake)
     made, metrics = parts(lake, 2), bundle(lake, 2).metrics
     assert all([str(day) for day in part.dates] == ["2025-05-11", "2025-06-11", "2025-07-11"] for part in made.values())
@@ -276,6 +269,11 @@ def test_by_hash_no_customer_is_in_two_parts_on_any_date(lake: Path) -> None:
     assert metrics["cv_rows"] == metrics["rows_train"]
     assert metrics["cv_auc_std"] > 0
     assert "20 % of the customers" in ran.out
+    assert "no promotion: the champion (version 1) learned labels of 2 of the 3 test dates" in ran.out
+    assert "stage=promote" not in ran.out
+    ran = churn("stage=promote", f"date={TRAINED}", root=lake)  # the champion learned of all customers by time
+    assert ran.code == 3
+    assert "the champion (version 1) learned labels of the test dates 2025-05-11, 2025-06-11\n" in ran.err
 
 
 def test_split_by_time_customers_can_be_kept_apart(lake: Path) -> None:
@@ -285,16 +283,6 @@ def test_split_by_time_customers_can_be_kept_apart(lake: Path) -> None:
     held = [set(made[name].buckets or ()) for name in ("train", "calibration", "test")]
     assert not held[0] & held[1] | held[0] & held[2] | held[1] & held[2]
     assert bundle(lake, 2).metrics["rows_test"] < 400
-
-
-def test_a_challenger_of_other_customers_is_compared_and_one_that_the_champion_knows_is_not(lake: Path) -> None:
-    hashed = ("split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")
-    trained = done(*TRAIN, *hashed, root=lake)
-    assert "no promotion: the champion (version 1) learned labels of 2 of the 3 test dates" in trained.out
-    assert "stage=promote" not in trained.out
-    ran = churn("stage=promote", f"date={TRAINED}", root=lake)  # the champion learned of all customers by time
-    assert ran.code == 3
-    assert "the champion (version 1) learned labels of the test dates 2025-05-11, 2025-06-11\n" in ran.err
 
 
 def test_a_weight_of_label_1_beside_a_calibration_is_told(lake: Path) -> None:
@@ -316,8 +304,13 @@ def test_a_model_that_the_engine_cannot_walk_is_told(lake: Path, monkeypatch: py
     assert f"our engine cannot walk its trees, scores take many times as long ({engine})" in ran.out
 
 
-def test_without_a_validation_all_trees_are_grown(lake: Path) -> None:
-    ran = done(*TRAIN, "split.validation_dates=0", "split.folds=0", root=lake)
+def test_without_a_validation_all_trees_are_grown_and_nothing_in_the_root_that_this_one_was_copied_from(
+    business: Path, lake: Path
+) -> None:
+    before = set((business / "mlflow").rglob("*"))
+    ran = done(*TRAIN, "model.seed=9", "split.validation_dates=0", "split.folds=0", root=lake)
+    assert set((business / "mlflow").rglob("*")) == before
+    assert bundle(lake, 2).lineage["model"]["seed"] == 9
     metrics = bundle(lake, 2).metrics
     assert metrics["trees"] == 60
     assert "cv_folds" not in metrics
