@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
 from churn.journal import start_journal
+from churn.stopping import TERMINATED, Stopped, stoppable
 from churn.usage import CONF, help_text, in_full, leave, options
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ def main(arguments: list[str]) -> int:
     except ChurnError as error:
         _complain(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("stopped; whatever was published is whole", file=sys.stderr)  # noqa: T201
-        return 130
+    except KeyboardInterrupt as stop:
+        print("stopped; whatever was published is whole, the same command goes on from there", file=sys.stderr)  # noqa: T201
+        return TERMINATED if isinstance(stop, Stopped) else 130
 
 
 def trial(config: DictConfig) -> float | None:
@@ -267,8 +268,16 @@ def _run(config: DictConfig) -> _Ended:
 
 def _run_stage(settings: Settings) -> Outcome:
     from churn.reports.outcome import show
+    from churn.stores.disk import is_of_disk, refused
 
-    outcome: Outcome = importlib.import_module(f"churn.stages.{settings.stage.name}").run(settings)
+    name = settings.stage.name
+    try:
+        with stoppable():
+            outcome: Outcome = importlib.import_module(f"churn.stages.{name}").run(settings)
+    except OSError as error:
+        if is_of_disk(error):
+            raise refused(error, where=f"stage={name}") from error
+        raise
     show(outcome)
     return outcome
 

@@ -9,6 +9,7 @@ import ast
 import atexit
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Collection, Iterable
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from churn.errors import ExitCode
+from churn.stopping import TERMINATED
 
 HERE = Path(__file__).parent
 CONF = HERE.parent / "conf"
@@ -95,5 +97,8 @@ def leave(code: int) -> NoReturn:
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
+            if code == TERMINATED:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGTERM)
             os._exit(code)
     sys.exit(code)
