@@ -26,9 +26,9 @@ test *arguments:
 quick:
     {{bin}}/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# The same runs and deliveries killed: a thousand times, where `check` does it 8 times, and deliveries at every line
-faults:
-    CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_kills.py tests/stores/sinks/test_kills.py
+# Nights and deliveries killed, a thousand where `check` does 8; told to end; every call to the disk failing: hours
+faults kills="1000" faults="100000":
+    CHURN_KILLS={{kills}} CHURN_FAULTS={{faults}} {{bin}}/python -m pytest -n 2 --dist worksteal tests/faults tests/test_kills.py tests/stores/sinks/test_kills.py
 
 # The pinned files, after a change of dependencies in pyproject.toml
 lock:
