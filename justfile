@@ -26,10 +26,10 @@ test *arguments:
 quick:
     {{bin}}/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# The same runs and deliveries killed: a thousand times, where `check` does it 8 times; deliveries and erasures at every
-# step; and hundreds more of damaged files and settings
-faults:
-    CHURN_KILLS=1000 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_kills.py tests/stores/sinks/test_kills.py tests/stages/test_forget.py
+# Nights, deliveries and erasures killed, a thousand where `check` does 8; told to end; every call to the disk failing
+# (hours); and hundreds more of damaged files and settings
+faults kills="1000" faults="100000":
+    CHURN_KILLS={{kills}} CHURN_FAULTS={{faults}} {{bin}}/python -m pytest -n 2 --dist worksteal tests/faults tests/stores/sinks/test_kills.py tests/stages/test_forget.py
     CHURN_FUZZ=1 {{bin}}/python -m pytest -n 2 --dist worksteal tests/test_fuzz.py tests/test_security.py
 
 # The pinned files, after a change of dependencies in pyproject.toml

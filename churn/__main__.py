@@ -29,6 +29,7 @@ from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, grav
 from churn.journal import FOR_FILE, conclude, start_journal, tell
 from churn.places import CONF, own_conf
 from churn.redaction import redacted
+from churn.stopping import TERMINATED, Stopped, stoppable
 from churn.usage import folders, help_text, in_full, leave, options
 
 if TYPE_CHECKING:
@@ -79,9 +80,9 @@ def main(arguments: list[str]) -> int:
         )
         _complain(SettingsError(where=sys.executable, found=_first(str(error)), action=action))
         return ExitCode.SETTINGS
-    except KeyboardInterrupt:
-        tell("stopped; whatever was published is whole")
-        return 130
+    except KeyboardInterrupt as stop:
+        tell("stopped; whatever was published is whole, the same command goes on from there")
+        return TERMINATED if isinstance(stop, Stopped) else 130
 
 
 def _checked(arguments: list[str], own: Path | None) -> list[str]:
@@ -330,8 +331,16 @@ def _follow(settings: Settings, ended: _Ended, *, seconds: float) -> None:
 
 def _run_stage(settings: Settings) -> Outcome:
     from churn.reports.outcome import show
+    from churn.stores.disk import is_of_disk, refused
 
-    outcome: Outcome = importlib.import_module(f"churn.stages.{settings.stage.name}").run(settings)
+    name = settings.stage.name
+    try:
+        with stoppable():
+            outcome: Outcome = importlib.import_module(f"churn.stages.{name}").run(settings)
+    except OSError as error:
+        if is_of_disk(error):
+            raise refused(error, where=f"stage={name}") from error
+        raise
     show(outcome)
     return outcome
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from churn.doors import Doors
 from churn.errors import ChurnError, gravest
 from churn.reports.outcome import Outcome
+from churn.stopping import require_going_on
 from churn.stores.disk import disk_errors
 from churn.stores.partition import Manifest, Partition
 from churn.stores.remembered import recall
@@ -93,6 +94,7 @@ class Courier:
                 if self._again or not self._has(name, day, manifest):  # another run may have brought it meanwhile
                     self._deliver(name, day, manifest)
         except ChurnError as error:
+            require_going_on(error)
             self._failed[name], self._owed[name] = error, [day]
             night = f"{dataset} {day}: published, and sink {name} has not got it"
             log.error("%s: %s\n  do: then run %s", night, error, self._command(name))  # noqa: TRY400 - told, and no bug

@@ -131,7 +131,10 @@ class _DayFiles:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end()
+        if error:
+            self._stack.__exit__(kind, error, trace)
+        else:
+            self.end()
 
 
 def _count(chunk: pl.DataFrame, rows: Sorted, table: RawTable, *, tallies: dict[date, Tally]) -> None:

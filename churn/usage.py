@@ -10,6 +10,7 @@ import ast
 import atexit
 import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Collection, Iterable
@@ -19,6 +20,7 @@ from typing import NoReturn
 
 from churn.errors import ExitCode
 from churn.places import CONF, HERE, IS_INSTALLED
+from churn.stopping import TERMINATED
 
 _KEY = re.compile(r"^(\w+):", re.MULTILINE)
 _OVERRIDE = re.compile(r"(~|\+{0,2})(\w+)(?=[=.]|$)")
@@ -102,5 +104,8 @@ def leave(code: int) -> NoReturn:
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
+            if code == TERMINATED:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGTERM)
             os._exit(code)
     sys.exit(code)

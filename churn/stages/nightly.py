@@ -19,6 +19,7 @@ from churn.reports.outcome import Outcome, Table
 from churn.settings import STALE, Settings
 from churn.settings.stages import NightlyStage
 from churn.stages import drift, features, score
+from churn.stopping import require_going_on
 
 _TOLD = ("alarm", "realised", "what to do", "done")
 """What whoever is paged is told of drift."""
@@ -79,6 +80,7 @@ def _night_or_error(settings: Settings, day: date, *, scored: bool, acts: bool) 
     try:
         return _night(settings, day, scored=scored, acts=acts)
     except ChurnError as error:
+        require_going_on(error)
         log.error("night %s: %s", day, error)  # noqa: TRY400 - it is told, and no bug
         log.debug("night %s stopped", day, exc_info=True)
         return error

@@ -26,6 +26,8 @@ _HELP = {
     errno.EINVAL: "set root= to a Linux file system that can exchange two folders (ext4, xfs, btrfs, tmpfs)",
 }
 
+_OF_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
 
 def move_in(hidden: Path, target: Path) -> None:
     """Flushes a folder and puts it where `target` stands; what stood there is then in `hidden`.
@@ -83,6 +85,16 @@ def disk_errors(partition: Partition) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        found = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
-        action = _HELP.get(error.errno or 0, "mend the disk, then run the same command again")
-        raise TryAgainError(where=str(partition), found=found, action=action) from error
+        raise refused(error, where=str(partition)) from error
+
+
+def refused(error: OSError, *, where: str) -> TryAgainError:
+    """Returns what to say of something that the disk refused."""
+    found = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
+    action = _HELP.get(error.errno or 0, "mend the disk, then run the same command again")
+    return TryAgainError(where=where, found=found, action=action)
+
+
+def is_of_disk(error: OSError) -> bool:
+    """Returns whether only a disk fails so: it is full, closed or broken, and the code is not wrong."""
+    return error.errno in _OF_DISK

@@ -187,6 +187,11 @@ def values_hidden(where: str, *, action: str) -> Iterator[None]:
         raise DataError(where=where, found=found, action=action) from None
 
 
+_OF_DISK = {
+    "No space left": "free space on the disk, then run the same command again",
+    "Read-only file system": "mount the disk writable, then run the same command again",
+    "Input/output error": "mend the disk, then run the same command again",
+}
 _FILE_FAULTS: tuple[tuple[str, type[ChurnError], str], ...] = (
     ("Conflicting lock", TryAgainError, "close it in that process, or run again later"),
     ("Unique file handle conflict", TryAgainError, "close it elsewhere in this process, or run again later"),
@@ -194,6 +199,7 @@ _FILE_FAULTS: tuple[tuple[str, type[ChurnError], str], ...] = (
     ("No such file or directory", TryAgainError, "bring its folder there (mount it), or correct `path`"),
     ("does not exist", DataError, "bring the file there, or correct `path`"),
     ("is not a valid DuckDB", DataError, "restore the file, or correct `path`"),
+    *((sign, TryAgainError, action) for sign, action in _OF_DISK.items()),
     ("Is a directory", DataError, "name a DuckDB file in `path`"),
     ("Permission denied", SettingsError, "open file and folder to this user"),
     ("", DataError, "restore the file"),
@@ -231,7 +237,7 @@ def duck_errors(where: str, *, action: str, lines_before: int = 0) -> Iterator[N
 
     Raises:
         SettingsError: the memory limit and the spill folder do not suffice, or the folder cannot be made.
-        TryAgainError: the disk is full.
+        TryAgainError: the disk is full, closed or broken.
         DataError: everything else.
     """
     import duckdb
@@ -247,9 +253,9 @@ def duck_errors(where: str, *, action: str, lines_before: int = 0) -> Iterator[N
         raise DataError(where=where, found=found, action=action) from error
     except duckdb.Error as error:
         found = _placed(str(error), lines_before=lines_before)
-        if "No space left" in found:
-            action = "free space on the disk that resources.memory spills to, then run the same command again"
-            raise TryAgainError(where=where, found=found, action=action) from error
+        of_disk = next((mend for sign, mend in _OF_DISK.items() if sign in found), None)
+        if of_disk:
+            raise TryAgainError(where=where, found=found, action=of_disk) from error
         if found.startswith("IO Error: Failed to create directory"):
             action = "make that folder one that this user may write, or raise resources.memory"
             raise SettingsError(where=where, found=found, action=action) from error

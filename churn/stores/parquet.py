@@ -7,7 +7,7 @@ give the same bytes, and memory is set by the chunk.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from errno import ENOENT
 from functools import cache
 from math import ceil
@@ -67,7 +67,9 @@ class ParquetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.close()
+        # what was not written well cannot be ended well, and its own error says why
+        with suppress(OSError, pa.ArrowInvalid) if error else nullcontext():
+            self._writer.close()
 
 
 def write_table(path: Path, table: pl.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import polars as pl
@@ -65,3 +66,11 @@ def test_a_truncated_file_is_named(tmp_path: Path, keep: int) -> None:
         list(read_chunks(path, rows=5))
     with pytest.raises(DataError, match=r"t\.parquet"):
         read_table(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_told_as_itself_and_not_as_a_file_that_cannot_be_closed() -> None:
+    wide = pl.DataFrame({"x": [str(number) for number in range(100_000)]})
+    with pytest.raises(OSError, match="No space left") as told, ParquetWriter(Path("/dev/full"), wide.schema) as writer:
+        writer.write(wide)
+    assert told.value.errno == errno.ENOSPC
