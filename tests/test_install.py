@@ -23,7 +23,9 @@ BUILT = os.environ.get("CHURN_INSTALL")
 COMMANDS = """
 import sys
 import churn.__main__, churn.checks.versions as versions
+from churn.places import SQL
 print(churn.__main__.__file__)
+print("sql", *sorted(path.parent.name for path in SQL.glob("*/snapshot.sql")))
 for arguments in (["--help"], ["stage=status", "--cfg", "job"], ["stage=schedule"], ["stage=status"]):
     assert churn.__main__.main(arguments) == 0, arguments
 print(versions.check_python().found, versions.check_libraries().found)
@@ -58,6 +60,7 @@ def test_a_wheel_needs_no_checkout(laid_out: Path, tmp_path: Path) -> None:
     assert text.startswith(str(laid_out / "churn"))
     assert f"the files in {laid_out}/churn/conf explain each" in text
     assert "datasets: online_retail, subscription" in text
+    assert "sql online_retail subscription" in text
     assert "status subscription: 0 dates" in text
     assert "unknown" not in text.splitlines()[-1]
     (unit,) = (empty / "lake/schedule").glob("*-nightly.service")
@@ -77,7 +80,7 @@ def test_the_units_of_the_one_file_start_it_and_say_where_it_may_be_unpacked(lai
     assert "stage=train dataset=subscription, then stage=promote dataset=subscription" in told
 
 
-@pytest.mark.parametrize("minor", range(9, 16))
+@pytest.mark.parametrize("minor", range(10, 15))
 def test_another_python_is_refused_by_its_version(minor: int) -> None:
     code = f"import sys; sys.version_info = (3, {minor}, 1); import churn"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
