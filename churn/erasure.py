@@ -20,8 +20,19 @@ from pathlib import Path
 from churn.doors import Doors
 from churn.erased_facts import facts_without
 from churn.errors import DataError
+from churn.feeds import raw_contents
 from churn.stores.disk import disk_errors, move_in
-from churn.stores.partition import ERASED, File, Manifest, Partition, file_sha256, read_manifest, unlike, write_manifest
+from churn.stores.partition import (
+    ERASED,
+    File,
+    Manifest,
+    Partition,
+    file_sha256,
+    fingerprint,
+    read_manifest,
+    unlike,
+    write_manifest,
+)
 from churn.stores.removal import drop, sweep
 from churn.stores.rewriting import count_about, without
 
@@ -72,7 +83,11 @@ def erase(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
     for kind in (*KEYED, *COUNTED):
         sweep(doors.lake, kind, doors.dataset.name)
     renamed: dict[str, str] = {}
+    before = _raw_days_of_verdicts(doors)
     for kind in (*KEYED, *COUNTED):
+        if kind == "drift":  # where a quarantine is gone whole, its day is known by another content
+            after = _raw_days_of_verdicts(doors)
+            renamed |= {before[day]: after[day] for day in after}
         for partition, folder in _folders(doors, kind):
             held = _held(doors, partition, folder, keys=keys if kind in KEYED else ())
             if held:
@@ -81,6 +96,11 @@ def erase(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
                 renamed |= dict.fromkeys([held.manifest.content, *now.contents], now.content)
             if held and held.rows:
                 yield held
+
+
+def _raw_days_of_verdicts(doors: Doors) -> dict[date, str]:
+    """Returns by judged night what its verdict calls the raw days."""
+    return {day: fingerprint(raw_contents(doors, day)) for day in doors.lake.days("drift", doors.dataset.name)}
 
 
 def erased_before(doors: Doors, kind: str) -> Iterator[Manifest]:

@@ -67,9 +67,13 @@ def name_faults(doors: Doors, day: date, folders: Mapping[str, Path]) -> tuple[F
 
 
 def raw_contents(doors: Doors, day: date) -> dict[str, list[str]]:
-    """Returns the contents, good and quarantined, of the raw days that decide what `find_faults` finds."""
+    """Returns the contents, good and quarantined, of the raw days that decide what `find_faults` finds.
+
+    Those before customers were erased: a count stays what it is.
+    """
     held, code = _held(doors, until=day), doors.code(*_CODE)
-    return {str(raw): [*_inputs(doors, raw, manifest, code=code).values()] for raw, manifest in held.items()}
+    found = {raw: [tables, doors.lake.manifest(doors.partition("quarantine", raw))] for raw, tables in held.items()}
+    return {str(raw): [*(one.original if one else "none" for one in both), code] for raw, both in found.items()}
 
 
 def excused_days(doors: Doors, day: date) -> tuple[date, ...]:

@@ -18,7 +18,7 @@ from churn.feeds import excused_days, raw_contents
 from churn.realised import KIND, known_nights
 from churn.settings import Settings
 from churn.settings.stages import DriftStage, NightlyStage, PlanStage, StatusStage
-from churn.stores.partition import Manifest, fingerprint
+from churn.stores.partition import ERASED, Manifest, fingerprint
 
 _CODE = (
     *("drift", "watch.py", "feeds.py", "apart.py", "drift_page.py", "profiles.py", "realised.py", "stages/drift.py"),
@@ -65,4 +65,8 @@ def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _outcomes(doors: Doors, day: date) -> dict[str, list[Any] | None]:
     held = {night: doors.lake.manifest(doors.partition(KIND, night)) for night in known_nights(doors, day)}
-    return {str(night): [found.content, found.facts] if found else None for night, found in held.items()}
+    return {str(night): [found.content, _counted(found)] if found else None for night, found in held.items()}
+
+
+def _counted(outcomes: Manifest) -> dict[str, Any]:
+    return {name: fact for name, fact in outcomes.facts.items() if name != ERASED}

@@ -74,7 +74,7 @@ def trained(table: Table, root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[
         for name in table.names
     )
     dataset = replace(subscription.DATASET, features=declared)
-    monkeypatch.setattr(datasets, "load", lambda _: dataset)
+    monkeypatch.setattr(datasets, "load", lambda _, **__: dataset)
     settings = settings_of("stage=train", f"root={root}", "model.num_iterations=10", "model.min_data_in_leaf=20")
     settings = replace(settings, dataset=replace(settings.dataset, reasons={}))
     split = settings.split.assign(DATES, horizon_days=30)

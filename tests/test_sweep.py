@@ -329,7 +329,7 @@ def test_a_sweep_that_is_told_to_end_leaves_no_folder_and_says_what_has_run(
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert ran.code == 130
+    assert ran.code == 143
     assert "1 finished, 1 skipped" in ran.out
     assert list(tmp_path.iterdir()) == []
 

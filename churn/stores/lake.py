@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import churn
 from churn.errors import DataError, LockedError, TryAgainError
 from churn.stores.disk import disk_errors, flush, move_in
 from churn.stores.partition import (
+    ERASED,
     MANIFEST,
     File,
     Manifest,
@@ -211,7 +212,7 @@ class Lake:
             try:
                 staging = Staging(path=hidden)
                 yield staging
-                manifest = _describe(partition, inputs, staging)
+                manifest = _remembering(_describe(partition, inputs, staging), self.manifest(partition))
                 write_manifest(manifest, hidden)
                 self._keep_replaced(partition, by=manifest)
                 move_in(hidden, target)
@@ -284,6 +285,13 @@ def _refuse_strangers(target: Path) -> None:
     if target.exists() and not (target / MANIFEST).exists():
         found = f"it has no {MANIFEST}, so no run has published it"
         raise DataError(where=str(target), found=found, action="move it away, or set another root=")
+
+
+def _remembering(manifest: Manifest, old: Manifest | None) -> Manifest:
+    """Returns a manifest that knows, as the one that it replaces does, what was erased of the same content."""
+    if old is None or ERASED not in old.facts or old.content != manifest.content:
+        return manifest
+    return replace(manifest, facts={ERASED: old.facts[ERASED]} | manifest.facts)
 
 
 def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging) -> Manifest:

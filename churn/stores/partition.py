@@ -73,6 +73,11 @@ class Manifest:
         return (self.content, *self.facts.get(ERASED, {}).get("was", ()))
 
     @property
+    def original(self) -> str:
+        """Its content before rows of customers were ever erased from it: what counts was made from, and holds still."""
+        return (*self.contents[1:], self.content)[0]
+
+    @property
     def rows(self) -> int:
         """Rows over all files whose rows count."""
         return sum(file.rows or 0 for file in self.files.values())

@@ -43,7 +43,7 @@ class Runs:
         self._command = f"stage={stage} date={NIGHTS} root={root}"
         self._driver = subprocess.Popen(
             [sys.executable, "-W", "ignore::DeprecationWarning", "-c", DRIVER],
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
