@@ -86,21 +86,26 @@ def erase(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
     before = _raw_days_of_verdicts(doors)
     for kind in (*KEYED, *COUNTED):
         if kind == "drift":  # where a quarantine is gone whole, its day is known by another content
-            after = _raw_days_of_verdicts(doors)
-            renamed |= {before[day]: after[day] for day in after}
-        for partition, folder in _folders(doors, kind):
-            held = _held(doors, partition, folder, keys=keys if kind in KEYED else ())
-            if held:
-                with disk_errors(partition):
-                    now = _without(doors, held, keys, renamed=renamed)
-                renamed |= dict.fromkeys([held.manifest.content, *now.contents], now.content)
-            if held and held.rows:
-                yield held
+            renamed |= dict(zip(before, _raw_days_of_verdicts(doors), strict=True))
+        yield from _erase_kind(doors, kind, keys, renamed=renamed)
 
 
-def _raw_days_of_verdicts(doors: Doors) -> dict[date, str]:
-    """Returns by judged night what its verdict calls the raw days."""
-    return {day: fingerprint(raw_contents(doors, day)) for day in doors.lake.days("drift", doors.dataset.name)}
+def _erase_kind(doors: Doors, kind: str, keys: Collection[int], *, renamed: dict[str, str]) -> Iterator[Held]:
+    """Erases the customers from what a kind holds, and adds to `renamed` what is known by another content since."""
+    for partition, folder in _folders(doors, kind):
+        held = _held(doors, partition, folder, keys=keys if kind in KEYED else ())
+        if held is None:
+            continue
+        with disk_errors(partition):
+            now = _without(doors, held, keys, renamed=renamed)
+        renamed |= dict.fromkeys([held.manifest.content, *now.contents], now.content)
+        if held.rows:
+            yield held
+
+
+def _raw_days_of_verdicts(doors: Doors) -> list[str]:
+    """Returns what the verdict about each judged night calls the raw days."""
+    return [fingerprint(raw_contents(doors, day)) for day in doors.lake.days("drift", doors.dataset.name)]
 
 
 def erased_before(doors: Doors, kind: str) -> Iterator[Manifest]:

@@ -331,7 +331,8 @@ def test_a_sweep_that_is_told_to_end_leaves_no_folder_and_says_what_has_run(
         signal.signal(signal.SIGTERM, before)
     assert ran.code == 143
     assert "1 finished, 1 skipped" in ran.out
-    assert list(tmp_path.iterdir()) == []
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*")] == ["lake/logs"]
+    assert [path.name for path in tmp_path.iterdir()] == ["lake"]
 
 
 @pytest.mark.skipif(
