@@ -101,11 +101,11 @@ def leave(code: int) -> NoReturn:
     others = {*threading.enumerate()} - {threading.main_thread()}
     if all(thread.daemon for thread in others):
         atexit._run_exitfuncs()
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            if code == TERMINATED:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                os.kill(os.getpid(), signal.SIGTERM)
-            os._exit(code)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        if code == TERMINATED:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(code)
     sys.exit(code)
