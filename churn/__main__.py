@@ -30,7 +30,7 @@ from churn.journal import FOR_FILE, conclude, start_journal, tell
 from churn.places import CONF, own_conf
 from churn.redaction import redacted
 from churn.stopping import TERMINATED, Stopped, stoppable
-from churn.usage import folders, help_text, in_full, leave, options
+from churn.usage import folders, help_text, in_full, leave, options, require_readable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -269,7 +269,8 @@ def _explaining(own: Path | None = None) -> Iterator[None]:
 
     try:
         yield
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError, PermissionError) as error:
+        require_readable(own)
         raise _explained(error, own) from error
 
 

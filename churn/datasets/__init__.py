@@ -40,10 +40,13 @@ def _declared(name: str) -> Dataset:
 
 def _own(name: str, path: Path) -> Dataset:
     try:
-        return _declared(name)
+        found = _declared(name)
+        if not isinstance(found, Dataset):
+            raise TypeError(f"DATASET is a {type(found).__name__}")  # noqa: TRY301 - told like all that is wrong in it
+        return found
     except ChurnError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = getattr(error, "lineno", None) or next(reversed(lines), None)
         found = f"{type(error).__name__}: {error}" + (f" (line {line})" if line else "")
