@@ -109,7 +109,7 @@ def program() -> NoReturn:
     """Runs the command of this process's own arguments, and ends the process with its exit code."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed before we began
-            setattr(sys, name, Path(os.devnull).open("w"))
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     leave(main(sys.argv[1:]))
 
 

@@ -34,16 +34,15 @@ def source(name: str) -> Path:
 
 
 def _declared(name: str) -> Dataset:
-    found: Dataset = importlib.import_module(f"{__name__}.{name}").DATASET
+    found: object = importlib.import_module(f"{__name__}.{name}").DATASET
+    if not isinstance(found, Dataset):
+        raise TypeError(f"DATASET is a {type(found).__name__}")
     return found
 
 
 def _own(name: str, path: Path) -> Dataset:
     try:
-        found = _declared(name)
-        if not isinstance(found, Dataset):
-            raise TypeError(f"DATASET is a {type(found).__name__}")  # noqa: TRY301 - told like all that is wrong in it
-        return found
+        return _declared(name)
     except ChurnError:
         raise
     except (Exception, SystemExit) as error:
