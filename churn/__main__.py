@@ -30,7 +30,7 @@ from churn.journal import FOR_FILE, conclude, start_journal, tell
 from churn.places import CONF, own_conf
 from churn.redaction import redacted
 from churn.stopping import TERMINATED, Stopped, stoppable
-from churn.usage import folders, help_text, in_full, leave, options
+from churn.usage import folders, help_text, in_full, leave, options, require_readable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -65,8 +65,9 @@ def main(arguments: list[str]) -> int:
     try:
         own = own_conf(arguments)
         if not arguments or {"-h", "--help"} & set(arguments):
-            print(help_text(own))  # noqa: T201 - help is for standard output
-            return ExitCode.OK
+            from churn.reports.outcome import Outcome, show
+
+            return show(Outcome(headline=help_text(own)))
         gc.set_threshold(100_000, 20, 100)  # an eighth of the start-up went into looking through what imports leave
         os.umask(0o027)
         os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
@@ -106,6 +107,9 @@ def _main(arguments: list[str], own: Path | None) -> int:
 
 def program() -> NoReturn:
     """Runs the command of this process's own arguments, and ends the process with its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before we began
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     leave(main(sys.argv[1:]))
 
 
@@ -265,7 +269,8 @@ def _explaining(own: Path | None = None) -> Iterator[None]:
 
     try:
         yield
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError, PermissionError) as error:
+        require_readable(own)
         raise _explained(error, own) from error
 
 
@@ -341,8 +346,7 @@ def _run_stage(settings: Settings) -> Outcome:
         if is_of_disk(error):
             raise refused(error, where=f"stage={name}") from error
         raise
-    show(outcome)
-    return outcome
+    return dataclasses.replace(outcome, code=show(outcome))
 
 
 def _settings(config: DictConfig, own: Path | None) -> tuple[Settings, dict[str, Any]]:

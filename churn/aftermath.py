@@ -40,8 +40,12 @@ def _together(jobs: dict[str, Callable[[], None]], *, within_seconds: float) -> 
     """Does the jobs at once, and waits for them so long; a daemon's thread keeps no process from its end."""
     until = monotonic() + within_seconds
     threads = {name: Thread(target=_guarded, args=(name, job), daemon=True) for name, job in jobs.items()}
-    for thread in threads.values():
-        thread.start()
+    for name, thread in [*threads.items()]:
+        try:
+            thread.start()
+        except RuntimeError as error:  # the machine has no room for another thread
+            log.warning("%s: not done: %s", name, error)
+            del threads[name]
     for name, thread in threads.items():
         thread.join(max(0.0, until - monotonic()))
         if thread.is_alive():

@@ -7,6 +7,7 @@ the lake takes the place of a newer one.
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,8 @@ from churn.settings import Settings
 from churn.stores.host import memory_peak
 from churn.stores.partition import Manifest
 from churn.stores.whole import whole_file
+
+log = logging.getLogger(__name__)
 
 _DID_ITS_WORK = (ExitCode.OK, ExitCode.PROMOTION_REFUSED, ExitCode.DRIFT_ALARM)
 _SUCCESS = "churn_run_success_timestamp_seconds"
@@ -79,7 +82,11 @@ def _of_run(settings: Settings, ended: Ended, *, before: Path) -> Iterator[Sampl
 
 
 def _last_success(before: Path) -> float | None:
-    return value_in(before.read_text(), _SUCCESS) if before.exists() else None
+    try:
+        return value_in(before.read_text(), _SUCCESS) if before.exists() else None
+    except ValueError as error:  # damaged, and written anew now
+        log.warning("%s is no text of metrics, and its last success is lost: %s", before, error)
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

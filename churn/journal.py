@@ -15,7 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -62,7 +62,8 @@ def tell(text: str) -> None:
     shown = screen()
     if shown:
         shown.draw("")
-    print(_with_priority(redacted(text), logging.ERROR, sys.stderr), file=sys.stderr)  # noqa: T201
+    with suppress(OSError):  # what nobody hears changes no exit code
+        print(_with_priority(redacted(text), logging.ERROR, sys.stderr), file=sys.stderr)  # noqa: T201
 
 
 def conclude(code: ExitCode, facts: Mapping[str, object], *, error: str | None) -> None:
@@ -120,14 +121,12 @@ class Screen(logging.StreamHandler[TextIO]):
         """Draws a line over the one before it, cut to the terminal; an empty one clears it. Elsewhere nothing."""
         if not self.draws or text == self._drawn:
             return
-        self.acquire()
-        with suppress(OSError, ValueError):  # the terminal is gone
+        with self.lock or nullcontext(), suppress(OSError, ValueError):  # the terminal is gone
             text = text[: self._columns - 1]
             rest = " " * (len(self._drawn) - len(text))
             self.stream.write(f"\r{text}{rest}" + ("" if text else "\r"))
             self.stream.flush()
             self._drawn = text
-        self.release()
 
     @property
     def _columns(self) -> int:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from churn.errors import ExitCode
+from churn.errors import ExitCode, SettingsError
 from churn.places import CONF, HERE, IS_INSTALLED
 from churn.stopping import TERMINATED
 
@@ -69,8 +69,29 @@ def in_full(arguments: Iterable[str], *, own: Path | None = None) -> list[str]:
     given = list(arguments)
     stages = [one.partition("=")[2] for one in given if one.startswith("stage=")]
     files = [path for name in stages for conf in folders(own) for path in [conf / "stage" / f"{name}.yaml"]]
-    keys = {key for path in files if path.is_file() for key in _KEY.findall(path.read_text())} - _of_every_command()
+    keys = {key for path in files if path.is_file() for key in _KEY.findall(_read(path))} - _of_every_command()
     return [_with_stage(one) if _sets(one, keys) else one for one in given]
+
+
+def require_readable(own: Path | None) -> None:
+    """Names the YAML that no text can be read from.
+
+    Raises:
+        SettingsError: there is such a file.
+    """
+    for path in (path for conf in folders(own) for path in sorted(conf.rglob("*.yaml"))):
+        _read(path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is no UTF-8"
+        raise SettingsError(where=str(path), found=found, action="save it as UTF-8") from error
+    except OSError as error:
+        found = error.strerror or type(error).__name__
+        raise SettingsError(where=str(path), found=found, action="let this user read it") from error
 
 
 def _sets(argument: str, keys: Collection[str]) -> bool:
@@ -101,11 +122,11 @@ def leave(code: int) -> NoReturn:
     others = {*threading.enumerate()} - {threading.main_thread()}
     if all(thread.daemon for thread in others):
         atexit._run_exitfuncs()
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            if code == TERMINATED:
-                signal.signal(signal.SIGTERM, signal.SIG_DFL)
-                os.kill(os.getpid(), signal.SIGTERM)
-            os._exit(code)
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        if code == TERMINATED:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+        os._exit(code)
     sys.exit(code)

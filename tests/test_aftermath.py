@@ -7,6 +7,7 @@ import email.policy
 import json
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -148,6 +149,20 @@ def test_a_server_that_is_away_or_too_slow_is_a_warning_in_the_journal(
     assert "WARNING notice by webhook: not done within 1 seconds, and given up" in ran.err
     journal = "".join(path.read_text() for path in (root / "logs").iterdir())
     assert "hunter2" not in journal + ran.err
+
+
+def test_a_machine_without_room_for_threads_changes_no_end(
+    root: Path, ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ends(Outcome(code=ExitCode.DRIFT_ALARM, headline="an alarm"))
+    monkeypatch.setattr("churn.aftermath.Thread.start", refused)
+    ran = churn(*NIGHT, root=root)
+    assert ran.code == ExitCode.DRIFT_ALARM
+    assert "WARNING metrics: not done: can't start new thread" in ran.err
+    assert "end=drift_alarm" in ran.err
 
 
 def test_metrics_that_cannot_be_written_are_a_warning(root: Path, ends: Ends) -> None:

@@ -25,7 +25,7 @@ VALUES = {
     "action": {*map(str, Action)},
     "verdict": {*map(str, Hindsight)},
 }
-_FUNCTIONS = {"time", "on", "or", "unless", "offset"}
+_FUNCTIONS = {"absent", "time", "on", "or", "unless", "offset"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
@@ -51,6 +51,14 @@ def test_a_rule_says_how_grave_it_is_and_what_was_found(rule: dict[str, Any]) ->
     assert re.fullmatch(r"\d+[mhd]", rule.get("for", "1h"))
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])) <= {"dataset", "stage", "action"}
+
+
+def test_figures_that_do_not_arrive_or_are_no_number_are_alarms() -> None:
+    asked = [rule["expr"] for rule in RULES]
+    assert 'absent(churn_run_end_timestamp_seconds{stage="nightly"})' in asked
+    assert not any(
+        re.search(r"churn_(drift_psi_max|outcomes_auc)\S* [<>]=? ?\d", rule) for rule in asked if "unless" not in rule
+    )
 
 
 def test_every_name_is_its_own_and_every_state_of_a_failed_run_is_covered() -> None:

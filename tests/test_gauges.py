@@ -121,6 +121,15 @@ def test_the_last_success_outlives_a_failure(settings: Settings, code: ExitCode)
     assert values(found, "churn_run_success_timestamp_seconds") == [WELL.at + (0 if failed else 60)]
 
 
+@pytest.mark.parametrize("damaged", [b"churn_run_success_timestamp_seconds{} 17\x00", b"\xff\xfe"])
+def test_a_damaged_file_is_written_anew(settings: Settings, damaged: bytes) -> None:
+    written(settings)
+    (settings.root / "metrics" / "churn-subscription-nightly.prom").write_bytes(damaged)
+    found = written(settings, Ended(code=ExitCode.DATA, at=9.0, seconds=1))
+    assert values(found, "churn_run_end_timestamp_seconds") == [9.0]
+    assert values(found, "churn_run_success_timestamp_seconds") == []
+
+
 def test_stages_and_datasets_do_not_lose_each_others_figures(settings: Settings) -> None:
     train = dataclasses.replace(settings, stage=settings.stage.drift.train)  # type: ignore[union-attr]
     other = dataclasses.replace(settings, dataset=dataclasses.replace(settings.dataset, name="online_retail"))

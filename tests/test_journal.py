@@ -10,6 +10,7 @@ import os
 import pty
 import shlex
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
@@ -221,6 +222,26 @@ def test_a_log_is_locked_while_its_run_lasts(tmp_path: Path) -> None:
     log.info("a night")
     with path.open("r+b") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_an_interruption_while_it_draws_keeps_no_other_thread_from_logging(terminal: Terminal, tmp_path: Path) -> None:
+    begun(tmp_path, terminal.stream)
+    drawn = screen()
+    assert drawn is not None
+
+    class Stream:
+        def write(self, _: str) -> None:
+            raise KeyboardInterrupt
+
+        def fileno(self) -> int:
+            return terminal.stream.fileno()
+
+    drawn.stream = Stream()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        drawn.draw("half")
+    assert drawn.lock is not None
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(drawn.lock.acquire, timeout=1).result()
 
 
 def facts(text: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import sys
 import time
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -16,6 +16,7 @@ from churn import __main__ as command
 from churn.__main__ import main
 from churn.errors import ExitCode
 from churn.places import CONF
+from churn.reports.outcome import Outcome, show
 from churn.usage import help_text
 from tests.command import published
 
@@ -161,6 +162,40 @@ def test_a_bug_is_told_as_one_line_with_its_traceback_in_the_log(
 def test_the_process_exits_with_the_code() -> None:
     assert python("-m", "churn", "stage=scor").returncode == 2
     assert python("-m", "churn", "--help").returncode == 0
+
+
+def ended(arguments: list[str], root: Path, **streams: Any) -> tuple[int, str]:
+    """Returns how a process of its own ended, and what it said on standard error."""
+    command = [sys.executable, "-m", "churn", *arguments, f"root={root}"]
+    ran = subprocess.run(command, cwd=CONF.parent, check=False, text=True, **{"stderr": subprocess.PIPE, **streams})
+    return ran.returncode, ran.stderr or ""
+
+
+def test_an_end_that_nobody_reads_is_as_it_would_have_been(tmp_path: Path) -> None:
+    here, there = os.pipe()
+    os.close(here)
+    with os.fdopen(there, "wb") as broken:
+        code, said = ended(["stage=status"], tmp_path, stdout=broken)
+    assert (code, "end=ok" in said) == (0, True)
+    code, said = ended(["stage=status"], tmp_path, preexec_fn=lambda: os.close(1))
+    assert (code, "Traceback" in said) == (0, False)
+    assert ended(["stage=score", "date=2026-01-05"], tmp_path, stderr=None, preexec_fn=lambda: os.close(2))[0] == 2
+    with Path("/dev/full").open("w") as full:
+        assert ended(["stage=score", "date=2026-01-05"], tmp_path, stderr=full)[0] == 2
+
+
+@pytest.mark.parametrize("argument", ["stage=status", "--help"])
+def test_a_text_that_is_lost_is_told_and_is_no_bug(argument: str, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        code, said = ended([argument], tmp_path, stdout=full)
+    assert (code, "standard output took nothing: No space left on device" in said) == (ExitCode.TRY_AGAIN, True)
+    assert "Traceback" not in said
+    assert not (tmp_path / "logs").exists()
+
+
+def test_words_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Outcome(headline="s3:key:one", figures={"a": "[b]c\td"}))
+    assert capsys.readouterr().out == "s3:key:one\n  a  [b]c\td\n"
 
 
 READING = [

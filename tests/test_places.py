@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,31 @@ def test_a_dataset_of_ones_own_is_found_in_the_working_directory_and_by_the_flag
     flag = ("--config-dir", str(project / "conf"))
     assert "status mine: 0 dates" in done("stage=status", *flag, "dataset=mine", root=root).out
     assert re.search(r"^datasets: .*\bmine\b", churn("--help", *flag, root=root).out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("DATASET = {}", "TypeError: DATASET is a dict"), ("raise SystemExit(0)", "SystemExit: 0 (line 1)")],
+)
+def test_a_module_that_declares_no_dataset_or_ends_the_program_is_named(
+    text: str, found: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "churn.datasets.mine", raising=False)
+    (project / "datasets" / "mine.py").write_text(text)
+    ran = churn("stage=status", "dataset=mine", root=project / "lake")
+    assert ran.code == ExitCode.SETTINGS
+    assert f"datasets/mine.py: {found}" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [("stage=status",), ("stage=plan", "date=2026-01-05", "dataset=mine")], ids=str)
+def test_yaml_that_is_no_utf_8_is_named(arguments: tuple[str, ...], project: Path) -> None:
+    (project / "conf/stage").mkdir()
+    (project / "conf/stage/status.yaml").write_bytes(b"# M\xfcller\nname: status\n")
+    (project / "conf/dataset/mine.yaml").write_bytes(b"# M\xfcller\nname: mine\n")
+    ran = churn(*arguments, root=project / "lake")
+    named = "conf/stage/status.yaml" if arguments == ("stage=status",) else "conf/dataset/mine.yaml"
+    assert (ran.code, "Traceback" in ran.err) == (ExitCode.SETTINGS, False)
+    assert f"{named}: byte 3 is no UTF-8" in ran.err
 
 
 def test_every_trial_of_a_sweep_finds_it(project: Path) -> None:

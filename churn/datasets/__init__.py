@@ -34,7 +34,9 @@ def source(name: str) -> Path:
 
 
 def _declared(name: str) -> Dataset:
-    found: Dataset = importlib.import_module(f"{__name__}.{name}").DATASET
+    found: object = importlib.import_module(f"{__name__}.{name}").DATASET
+    if not isinstance(found, Dataset):
+        raise TypeError(f"DATASET is a {type(found).__name__}")
     return found
 
 
@@ -43,7 +45,7 @@ def _own(name: str, path: Path) -> Dataset:
         return _declared(name)
     except ChurnError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         line = getattr(error, "lineno", None) or next(reversed(lines), None)
         found = f"{type(error).__name__}: {error}" + (f" (line {line})" if line else "")

@@ -5,9 +5,12 @@ A stage returns values, and they become text here: a headline, figures with unit
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from churn.errors import ExitCode
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,17 +73,25 @@ def dates_done(verb: str, *, done: int, total: int) -> str:
     return f"{verb} {done} of {total} dates" + (f", {there} {was}" if there else "")
 
 
-def show(outcome: Outcome) -> None:
-    """Prints the outcome on standard output; plain text where that is no terminal."""
-    from rich.console import Console
+def show(outcome: Outcome) -> ExitCode:
+    """Prints the outcome on standard output, as plain text, and returns its exit code, or that of a text that is lost.
 
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(outcome.headline, markup=False)
+    What nobody takes there undoes no run; a command that has nothing else to leave has not ended well, though.
+    """
+    try:
+        print(_text(outcome), flush=True)  # noqa: T201 - this is what standard output is for
+    except BrokenPipeError:  # whoever reads has seen enough
+        return outcome.code
+    except OSError as error:
+        log.error("standard output took nothing: %s; run it again with somewhere to write", error.strerror)  # noqa: TRY400
+        return outcome.code or ExitCode.TRY_AGAIN
+    return outcome.code
+
+
+def _text(outcome: Outcome) -> str:
     width = max(map(len, outcome.figures), default=0)
-    for name, figure in outcome.figures.items():
-        console.print(f"  {name:<{width}}  {figure}", markup=False)
-    if outcome.table:
-        console.print(text_table(outcome.table), markup=False)
+    figures = [f"  {name:<{width}}  {figure}" for name, figure in outcome.figures.items()]
+    return "\n".join([outcome.headline, *figures, *([text_table(outcome.table)] if outcome.table else [])])
 
 
 def text_table(table: Table) -> str:

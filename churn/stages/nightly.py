@@ -42,10 +42,17 @@ def _nights(settings: Settings, days: Sequence[date], *, scored: Collection[date
     """Returns how each night ended; the last one that could be judged decides whether another model is made."""
     last = max((day for day in days if day in scored), default=None)
     done = {day: _night_or_error(settings, day, scored=day in scored, acts=day == last) for day in days}
-    judged = [day for day, end in done.items() if isinstance(end, Outcome) and end.parts]
-    if judged and judged[-1] != last:
-        done[judged[-1]] = _night_or_error(settings, judged[-1], scored=True, acts=True)
+    judged = {day: end for day, end in done.items() if isinstance(end, Outcome) and end.parts}
+    decides = max(judged, default=last)
+    if decides is not None and decides != last:
+        acted = _night_or_error(settings, decides, scored=True, acts=True)
+        done[decides] = acted if isinstance(acted, Outcome) else _still(judged[decides], acted)
     return done
+
+
+def _still(night: Outcome, error: ChurnError) -> Outcome:
+    """Returns a night that is published, and its verdict, when what was to be done about it failed."""
+    return replace(night, code=gravest([night.code, error.exit_code]), figures=night.figures | {"done": str(error)})
 
 
 def _all(done: dict[date, Outcome | ChurnError], doors: Doors) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -90,6 +91,23 @@ def test_of_several_nights_the_last_that_was_judged_decides_what_is_done(
     again = [("2025-08-19", True)] if fails else []
     assert acted == [*((day, day == days[-1]) for day in days), *again]
     assert f"what to do, last night  retrain: {days[1] if fails else days[2]}" in told
+
+
+def test_a_night_that_is_published_stays_so_where_acting_upon_it_fails(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(_: Settings, night: date, *, scored: bool, acts: bool) -> Outcome:
+        if night.day == 20 or acts:
+            raise LockedError(where=str(night), found="another run", action="wait for it")
+        code, figures = ExitCode.DRIFT_ALARM, {"rows": "1,500", "champion": "1", "drift": "fail", "done": "nothing"}
+        return Outcome(headline="", code=code, parts=(ExitCode.OK, code), figures=figures)
+
+    monkeypatch.setattr("churn.stages.nightly._night", end)
+    ran = churn(*NIGHT, root=lake)
+    assert ran.code == gravest([ExitCode.LOCKED, ExitCode.DRIFT_ALARM])
+    assert "drift alarms      2025-08-18 2025-08-19\n" in ran.out
+    assert "done              2 of 3 nights\n" in ran.out
+    assert "done, last night  2025-08-19: another run" in ran.out
 
 
 def test_settings_of_its_parts_can_be_set(lake: Path) -> None:
