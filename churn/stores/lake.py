@@ -17,7 +17,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ import churn
 from churn.errors import DataError, LockedError, TryAgainError
 from churn.stores.disk import disk_errors, flush, move_in
 from churn.stores.partition import (
+    ERASED,
     MANIFEST,
     File,
     Manifest,
@@ -211,7 +212,7 @@ class Lake:
             try:
                 staging = Staging(path=hidden)
                 yield staging
-                manifest = _describe(partition, inputs, staging)
+                manifest = _remembering(self.manifest(partition), _describe(partition, inputs, staging))
                 write_manifest(manifest, hidden)
                 self._keep_replaced(partition, by=manifest)
                 move_in(hidden, target)
@@ -300,3 +301,13 @@ def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging)
         files=files,
         facts=staging.facts,
     )
+
+
+def _remembering(old: Manifest | None, new: Manifest) -> Manifest:
+    """Returns the new manifest; what was erased before stands in it, where the same content is made once more.
+
+    Models name the contents before that, and the old manifest is kept nowhere.
+    """
+    if old is None or old.content != new.content or ERASED not in old.facts:
+        return new
+    return replace(new, facts={**new.facts, ERASED: old.facts[ERASED]})
