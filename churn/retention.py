@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,7 @@ class Retention:
 
     def _is_old(self, piece: Piece) -> bool:
         days = self._keep_days.get(piece.rule)
-        return days is not None and piece.day <= self._doors.settings.today - timedelta(days=days)
+        return days is not None and (self._doors.settings.today - piece.day).days >= days
 
     def _versions(self, nights: Iterable[Piece]) -> set[int]:
         """Returns the versions that reigned, reign, may yet, or scored a kept night."""

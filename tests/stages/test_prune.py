@@ -104,6 +104,14 @@ def test_a_kind_goes_after_its_days_and_never_what_a_kept_night_or_model_was_mad
     assert not list((scored / "predictions" / "subscription").iterdir())
 
 
+def test_more_days_than_there_ever_were_keep_everything(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    with Lake(root).publish(Partition(kind="drift", dataset="subscription", day=date(2025, 8, 1)), inputs={}) as staging:
+        (staging.path / "drift.parquet").write_bytes(b"")
+    ran = done("stage=prune", "stage.keep_days.drift=9999999999", root=root)
+    assert "drift 0 of 1" in " ".join(ran.out.split())
+
+
 def test_what_is_not_old_enough_stays(scored: Path) -> None:
     ran = done("stage=prune", "stage.keep_days.predictions=100000", root=scored)
     assert "predictions 0 of 1" in " ".join(ran.out.split())

@@ -513,6 +513,15 @@ def test_what_a_killed_deletion_of_a_version_left_is_no_version_and_is_swept(
     assert not list(kept.parent.iterdir())
 
 
+def test_a_hidden_file_that_is_no_runs_is_not_swept(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put(lake, "new")
+    stray = lake.path(DAY).with_name(".nfs0001")
+    stray.touch()
+    sweep(lake, "features", "shop")
+    assert stray.exists()
+
+
 def test_what_was_erased_is_still_known_where_the_same_content_is_published_once_more(tmp_path: Path) -> None:
     lake, was = Lake(tmp_path), "ab" * 32
     put(lake, "less")
