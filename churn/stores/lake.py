@@ -252,13 +252,17 @@ class Lake:
         with disk_errors(partition):
             path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+") as file:
+            how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
             try:
-                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(file, how | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
                 holder = (file.read().split() or ["unknown"])[-1]
                 found = f"another run is at work on it (process {holder})"
-                raise LockedError(where=str(partition), found=found, action="wait for it to end") from error
+                if not wait:
+                    raise LockedError(where=str(partition), found=found, action="wait for it to end") from error
+                log.info("%s: %s, and this one waits for its turn", partition, found)
+                fcntl.flock(file, how)
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()

@@ -172,7 +172,10 @@ def test_many_hold_a_lock_shared_and_nobody_holds_it_alone_meanwhile(tmp_path: P
     put(lake, "abc")
 
 
-def test_who_waits_for_a_lock_has_it_once_it_is_let_go(tmp_path: Path) -> None:
+def test_who_waits_for_a_lock_says_for_whom_and_has_it_once_it_is_let_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     lake, order = Lake(tmp_path), []
 
     def second() -> None:
@@ -187,6 +190,8 @@ def test_who_waits_for_a_lock_has_it_once_it_is_let_go(tmp_path: Path) -> None:
             order.append("first")
         waiting.result(timeout=10)
     assert order == ["first", "second"]
+    found = f"{DAY}: another run is at work on it (process {os.getpid()}), and this one waits for its turn"
+    assert caplog.messages == [found]
 
 
 @pytest.mark.parametrize("damage", ["flipped byte", "cut short", "gone"])
