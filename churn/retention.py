@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from churn.doors import Doors
+from churn.journal import is_written
 from churn.stores.partition import Manifest, Partition, read_manifest
 
 PARTITIONS = (
@@ -153,11 +154,13 @@ def _receipts(doors: Doors) -> Iterator[Piece]:
 
 def _files(doors: Doors, kind: str, pattern: str) -> Iterator[Piece]:
     for place in sorted((doors.lake.root / kind).glob(pattern)):
-        seen = place.stat()
+        try:
+            seen = place.stat()
+        except FileNotFoundError:  # a log that another run has just dropped
+            continue
         day = datetime.fromtimestamp(seen.st_mtime, tz=UTC).date()
         yield Piece(kind=kind, place=place, day=day, bytes=seen.st_size)
 
 
 def _logs(doors: Doors) -> Iterator[Piece]:
-    own = f"{doors.settings.run}.log"
-    return (piece for piece in _files(doors, "logs", "*.log") if piece.place.name != own)
+    return (piece for piece in _files(doors, "logs", "*.log") if not is_written(piece.place))
