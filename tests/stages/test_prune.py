@@ -120,7 +120,9 @@ def test_the_log_of_a_run_at_work_is_never_pruned(tmp_path: Path) -> None:
 
 def test_more_days_than_there_ever_were_keep_everything(tmp_path: Path) -> None:
     root = tmp_path / "lake"
-    with Lake(root).publish(Partition(kind="drift", dataset="subscription", day=date(2025, 8, 1)), inputs={}) as staging:
+    with Lake(root).publish(
+        Partition(kind="drift", dataset="subscription", day=date(2025, 8, 1)), inputs={}
+    ) as staging:
         (staging.path / "drift.parquet").write_bytes(b"")
     ran = done("stage=prune", "stage.keep_days.drift=9999999999", root=root)
     assert "drift 0 of 1" in " ".join(ran.out.split())
