@@ -50,10 +50,10 @@ def starred(text: bytes, keys: Collection[int]) -> bytes:
     >>> starred(b"17 rows break a rule: keys such as 16, 17", {17})
     b'17 rows break a rule: keys such as 16, **'
     """
-    wanted = set(keys)
+    wanted = {str(abs(key)).encode() for key in keys}
 
     def star(number: re.Match[bytes]) -> bytes:
-        return b"*" * len(number[0]) if int(number[0]) in wanted else number[0]
+        return b"*" * len(number[0]) if (number[0].lstrip(b"0") or b"0") in wanted else number[0]
 
     lines = (line.partition(_TOLD) for line in text.splitlines(keepends=True))
     return b"".join(before + told + _NUMBER.sub(star, after) for before, told, after in lines)

@@ -63,6 +63,7 @@ def find(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
 
     Raises:
         DataError: a file that holds customers is damaged.
+        TryAgainError: it may not be read.
     """
     for kind in KEYED:
         for partition, folder in _folders(doors, kind):
@@ -81,7 +82,8 @@ def erase(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
         TryAgainError: the disk refused.
     """
     for kind in (*KEYED, *COUNTED):
-        sweep(doors.lake, kind, doors.dataset.name)
+        with disk_errors(doors.partition(kind)):
+            sweep(doors.lake, kind, doors.dataset.name)
     renamed: dict[str, str] = {}
     before = _raw_days_of_verdicts(doors)
     for kind in (*KEYED, *COUNTED):
@@ -133,7 +135,8 @@ def _held(doors: Doors, partition: Partition, folder: Path, *, keys: Collection[
     if manifest is None:
         return None
     files = [name for name in manifest.files if name.endswith(".parquet") and keys]
-    counts = {name: count_about(folder / name, keys, key=doors.dataset.key, rows=chunk) for name in files}
+    with disk_errors(partition):
+        counts = {name: count_about(folder / name, keys, key=doors.dataset.key, rows=chunk) for name in files}
     rows = {name: count for name, count in counts.items() if count}
     return Held(partition=partition, folder=folder, manifest=manifest, rows=rows)
 

@@ -184,6 +184,16 @@ class _LateFile(logging.FileHandler):
         """Says nothing: a log that cannot be written must not hide the error that is being told."""
 
 
+def is_written(log_file: Path) -> bool:
+    """Says whether a process has a log open to write to it; True, too, of one that cannot be looked into."""
+    try:
+        with log_file.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+    except OSError:
+        return True
+
+
 def _drop_oldest(folder: Path, *, keep: int) -> None:
     """Deletes all logs of runs but the newest, by their names, and but those that a process has open."""
     for old in sorted(folder.glob(_RUNS))[:-keep]:

@@ -22,7 +22,9 @@ _SECRET = re.compile(_NAMES, re.IGNORECASE)
 _LOGIN = re.compile(r"(://)(?:[^\s/?#]*@|[^\s/?#\[:]*:(?!\d*(?:[\s/?#]|$))\S*@)")
 _PASSWORD = re.compile(r"://[^\s/?#:@]*:(\S+)@")
 _PARAMETER = re.compile(rf"([?&;][^\s=&;]*(?:{_NAMES.replace('^', '')})[^\s=&;]*=)[^\s&;#]+", re.IGNORECASE)
-_WORD = re.compile(r"(\b\w*(?:password|passwd|pwd)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&;,'\")\]]+)", re.IGNORECASE)
+_NAMED = r"(\b\w*(?:password|passwd|pwd)\s*=\s*)('(?:[^'\\]|\\.)*'|"
+_WORD = re.compile(_NAMED + r"[^\s&;,'\")\]]+)", re.IGNORECASE)
+_UP_TO_SPACE = re.compile(_NAMED + r"\S+)", re.IGNORECASE)  # as libpq reads it
 _HIDDEN = "***"
 
 
@@ -76,7 +78,16 @@ def _spellings(name: str, value: str) -> Iterator[str]:
 
 
 def _held(name: str, value: str) -> Iterator[str]:
-    if looks_secret(name) and name not in {"PWD", "OLDPWD"} and not (value.startswith("/") and Path(value).exists()):
+    if looks_secret(name) and name not in {"PWD", "OLDPWD"} and not _is_place(value):
         yield value
     yield from _PASSWORD.findall(value)
-    yield from (found.strip("'") for _, found in _WORD.findall(value))
+    yield from (found.strip("'") for pattern in (_WORD, _UP_TO_SPACE) for _, found in pattern.findall(value))
+
+
+def _is_place(value: str) -> bool:
+    try:
+        return value.startswith("/") and Path(value).exists()
+    except PermissionError:  # it leads into a folder that is there, and closed to this user
+        return True
+    except OSError:  # longer than any name
+        return False

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from churn.doors import Doors
+from churn.journal import is_written
 from churn.stores.partition import Manifest, Partition, read_manifest
 
 PARTITIONS = (
@@ -98,7 +99,7 @@ class Retention:
 
     def _is_old(self, piece: Piece) -> bool:
         days = self._keep_days.get(piece.rule)
-        return days is not None and piece.day <= self._doors.settings.today - timedelta(days=days)
+        return days is not None and (self._doors.settings.today - piece.day).days >= days
 
     def _versions(self, nights: Iterable[Piece]) -> set[int]:
         """Returns the versions that reigned, reign, may yet, or scored a kept night."""
@@ -153,11 +154,13 @@ def _receipts(doors: Doors) -> Iterator[Piece]:
 
 def _files(doors: Doors, kind: str, pattern: str) -> Iterator[Piece]:
     for place in sorted((doors.lake.root / kind).glob(pattern)):
-        seen = place.stat()
+        try:
+            seen = place.stat()
+        except FileNotFoundError:  # a log that another run has just dropped
+            continue
         day = datetime.fromtimestamp(seen.st_mtime, tz=UTC).date()
         yield Piece(kind=kind, place=place, day=day, bytes=seen.st_size)
 
 
 def _logs(doors: Doors) -> Iterator[Piece]:
-    own = f"{doors.settings.run}.log"
-    return (piece for piece in _files(doors, "logs", "*.log") if piece.place.name != own)
+    return (piece for piece in _files(doors, "logs", "*.log") if not is_written(piece.place))

@@ -61,7 +61,7 @@ MANIFEST_FIELDS = {
     "code_version": "0.1.0",
     "inputs": {"sql": "ab12", "code": "cd34"},
     "files": {"features.parquet": {"sha256": "ef" * 32, "bytes": 12, "rows": 3}},
-    "facts": {"rows_left_out": 0},
+    "facts": {"rows_left_out": 0, "erased": {"rows": 1, "runs": ["20260105T000000-forget-1"], "was": ["ab" * 32]}},
 }
 
 
@@ -130,6 +130,7 @@ def test_a_manifest_is_read_or_refused_and_names_no_file_out_of_its_folder(tmp_p
         assert all((tmp_path / name).parent == tmp_path and Path(name).name == name for name in manifest.files), number
         assert manifest.rows >= 0
         assert len(manifest.content) == 64
+        assert manifest.content in set(manifest.contents)
     assert CASES / 20 < read < CASES
 
 

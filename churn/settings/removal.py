@@ -51,7 +51,7 @@ class ForgetStage:
 
     name: Literal["forget"]
     dry_run: bool
-    key: int | None
+    key: Annotated[int, Field(gt=-(2**63), lt=2**63)] | None
     file: Path | None
 
     def __post_init__(self) -> None:

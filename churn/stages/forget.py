@@ -23,12 +23,14 @@ from churn.stores.partition import Manifest
 from churn.stores.removal import drop_tree, removing
 
 log = logging.getLogger(__name__)
+_DIGITS = 19
 
 
 def run(settings: Settings) -> Outcome:
     """Returns where the customers stand, or stood; what holds them is written anew where `stage.dry_run=false`."""
     stage, doors = settings.stage_as(ForgetStage), Doors(settings)
     keys = _keys(stage)
+    _require_lake(doors)
     models = lineages(doors)  # before the locks: it may publish the champion's copy
     held = list(find(doors, keys)) if stage.dry_run else _erase(doors, keys)
     features = [one.manifest for one in held if one.partition.kind == "features"]
@@ -48,7 +50,7 @@ def _keys(stage: ForgetStage) -> frozenset[int]:
     if stage.file is None:
         return frozenset() if stage.key is None else frozenset({stage.key})
     try:
-        lines = [line.strip() for line in stage.file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in stage.file.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         action = "name a file that this user can read, with one key a line"
         raise SettingsError(where=str(stage.file), found=f"not read: {error}", action=action) from error
@@ -59,8 +61,16 @@ def _keys(stage: ForgetStage) -> frozenset[int]:
     return frozenset(int(line) for line in lines if line)
 
 
+def _require_lake(doors: Doors) -> None:
+    """Raises SettingsError where no row of the dataset ever came: that nobody is there says nothing of another lake."""
+    if not any(doors.lake.days(kind, doors.dataset.name) for kind in KEYED):
+        where, found = str(doors.lake.root), f"nothing of {doors.dataset.name} is published in it"
+        raise SettingsError(where=where, found=found, action="name the lake that the customers stand in: root=")
+
+
 def _is_key(text: str) -> bool:
-    return text.removeprefix("-").isascii() and text.removeprefix("-").isdigit() and abs(int(text)) < 2**63
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS and abs(int(text)) < 2**63
 
 
 def _erase(doors: Doors, keys: frozenset[int]) -> list[Held]:

@@ -57,7 +57,8 @@ def _delete(doors: Doors, going: Sequence[Piece]) -> None:
                     drop(piece.place)
         log.info("deleted %s", piece.place)
     for kind in (*PARTITIONS, "deliveries"):
-        sweep(doors.lake, kind, doors.settings.dataset.name)
+        with disk_errors(doors.partition(kind)):
+            sweep(doors.lake, kind, doors.settings.dataset.name)
 
 
 def _headline(settings: Settings, found: Retention, *, dry_run: bool) -> str:
@@ -82,7 +83,8 @@ def _counts(found: Retention, stage: PruneStage) -> dict[str, str]:
 
 
 def _count(found: Retention, there: Sequence[Piece]) -> str:
-    going = [piece for piece in there if piece in set(found.going)]
+    all_going = set(found.going)
+    going = [piece for piece in there if piece in all_going]
     needed = sum(piece in found.needed for piece in there)
     text = f"{len(going):,} of {len(there):,}"
     if going:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ import polars as pl
 
 from churn.errors import DataError
 from churn.stores.whole import whole_file
+
+_BYTES = 16
+_HEX = re.compile(f"[0-9a-f]{{{2 * _BYTES}}}")
 
 Has: TypeAlias = Callable[[pl.Series], pl.Series]
 """Tells of each key (Int64) whether it is among those that are looked for; null is not."""
@@ -45,10 +49,10 @@ class ErasedKeys:
         """
         try:
             found = json.loads(path.read_bytes())
-            return cls(salt=bytes.fromhex(found["salt"]).hex(), hashes=frozenset(found["hashes"]))
+            return cls(salt=_hex(found["salt"]), hashes=frozenset(map(_hex, found["hashes"])))
         except FileNotFoundError:
-            return cls(salt=secrets.token_hex(16), hashes=frozenset())
-        except (ValueError, TypeError, KeyError) as error:
+            return cls(salt=secrets.token_hex(_BYTES), hashes=frozenset())
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             found_words, action = "not the list of erased customers that was written", "restore it from a backup"
             raise DataError(where=str(path), found=found_words, action=action) from error
 
@@ -78,7 +82,18 @@ class ErasedKeys:
         return rows if column is None or not self.hashes else rows.filter(~rows_about(rows, column, self.has))
 
     def _hash(self, key: int) -> str:
-        return hashlib.blake2b(str(key).encode(), key=bytes.fromhex(self.salt), digest_size=16).hexdigest()
+        return hashlib.blake2b(str(key).encode(), key=bytes.fromhex(self.salt), digest_size=_BYTES).hexdigest()
+
+
+def _hex(text: str) -> str:
+    """Returns a salt or a hash; one of another length would match no key, and nobody would notice.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _HEX.fullmatch(text):
+        raise ValueError("neither a salt nor a hash")
+    return text
 
 
 def place_of(root: Path, dataset: str) -> Path:

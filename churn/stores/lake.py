@@ -212,7 +212,7 @@ class Lake:
             try:
                 staging = Staging(path=hidden)
                 yield staging
-                manifest = _remembering(_describe(partition, inputs, staging), self.manifest(partition))
+                manifest = _remembering(self.manifest(partition), _describe(partition, inputs, staging))
                 write_manifest(manifest, hidden)
                 self._keep_replaced(partition, by=manifest)
                 move_in(hidden, target)
@@ -252,13 +252,17 @@ class Lake:
         with disk_errors(partition):
             path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a+") as file:
+            how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
             try:
-                fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+                fcntl.flock(file, how | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 file.seek(0)
                 holder = (file.read().split() or ["unknown"])[-1]
                 found = f"another run is at work on it (process {holder})"
-                raise LockedError(where=str(partition), found=found, action="wait for it to end") from error
+                if not wait:
+                    raise LockedError(where=str(partition), found=found, action="wait for it to end") from error
+                log.info("%s: %s, and this one waits for its turn", partition, found)
+                fcntl.flock(file, how)
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
@@ -287,13 +291,6 @@ def _refuse_strangers(target: Path) -> None:
         raise DataError(where=str(target), found=found, action="move it away, or set another root=")
 
 
-def _remembering(manifest: Manifest, old: Manifest | None) -> Manifest:
-    """Returns a manifest that knows, as the one that it replaces does, what was erased of the same content."""
-    if old is None or ERASED not in old.facts or old.content != manifest.content:
-        return manifest
-    return replace(manifest, facts={ERASED: old.facts[ERASED]} | manifest.facts)
-
-
 def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging) -> Manifest:
     files = {
         path.name: File(sha256=file_sha256(path), bytes=path.stat().st_size, rows=staging.rows.get(path.name))
@@ -308,3 +305,13 @@ def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging)
         files=files,
         facts=staging.facts,
     )
+
+
+def _remembering(old: Manifest | None, new: Manifest) -> Manifest:
+    """Returns the new manifest; what was erased before stands in it, where the same content is made once more.
+
+    Models name the contents before that, and the old manifest is kept nowhere.
+    """
+    if old is None or old.content != new.content or ERASED not in old.facts:
+        return new
+    return replace(new, facts={**new.facts, ERASED: old.facts[ERASED]})

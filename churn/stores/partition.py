@@ -128,6 +128,8 @@ def _parsed(raw: dict[str, Any]) -> Manifest:
     if outside:
         raise ValueError(f"its file {outside[0]!r} is not one of its folder")
     require_typed(manifest)
+    if ERASED in manifest.facts:
+        set(manifest.contents)  # raises where what was erased is spelled in another way
     return manifest
 
 

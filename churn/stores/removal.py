@@ -50,4 +50,5 @@ def sweep(lake: Lake, kind: str, dataset: str) -> None:
     """Deletes what killed runs left of a kind under hidden names; call it while `removing`."""
     for pattern in (f"{kind}/{dataset}/.*", f"{VERSIONS}/{kind}/{dataset}/date=*/.*"):
         for left in lake.root.glob(pattern):
-            shutil.rmtree(left)
+            if left.is_dir() and not left.is_symlink():  # a file (`.nfs…`, `.DS_Store`) is no run's
+                shutil.rmtree(left)

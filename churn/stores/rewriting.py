@@ -25,8 +25,10 @@ def count_about(path: Path, keys: Collection[int], *, key: str, rows: int) -> in
 
     Raises:
         DataError: the file is damaged.
+        PermissionError: it is closed to this user.
     """
     try:
+        path.open("rb").close()  # polars gives what the system refuses no number
         schema = pl.read_parquet_schema(path)
         column = key_column(schema, key)
         if column is None:
@@ -34,6 +36,8 @@ def count_about(path: Path, keys: Collection[int], *, key: str, rows: int) -> in
         if schema[column] == pl.Int64:
             there = pl.scan_parquet(path, hive_partitioning=False).filter(pl.col(column).is_in(list(keys)))
             return int(there.select(pl.len()).collect().item())
+    except PermissionError:
+        raise
     except (pl.exceptions.PolarsError, OSError) as error:
         action = "restore the file from a backup, or delete its folder, and run again"
         raise DataError(where=str(path), found="not a whole parquet file", action=action) from error

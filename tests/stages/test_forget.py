@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from churn import erasure
+from churn.erased_facts import starred
 from churn.stores.lake import Lake, Partition
 from tests.command import FAST, Ran, churn, copied, done, published
 from tests.conftest import made_once
@@ -183,15 +184,34 @@ def test_models_that_learned_a_customer_are_named_and_several_go_by_a_file(root:
         (["key=17", "file=some.txt"], "both key and file"),
         (["file=missing.txt"], "not read"),
         (["file={asked}"], "line 2 is no whole number"),
+        (["file={long}"], "line 1 is no whole number"),
+        ([f"key={2**63}"], "stage.key"),
     ],
 )
 def test_who_is_meant_has_to_be_clear(tmp_path: Path, given: list[str], found: str) -> None:
     (tmp_path / "asked.txt").write_text("17\n18x\n")
-    given = [text.format(asked=tmp_path / "asked.txt") for text in given]
+    (tmp_path / "long.txt").write_text("9" * 5_000)
+    given = [text.format(asked=tmp_path / "asked.txt", long=tmp_path / "long.txt") for text in given]
     ran = churn("stage=forget", *given, root=tmp_path / "lake")
     assert ran.code == 2
     assert found in ran.err
     assert "18x" not in ran.err
+
+
+def test_nobody_is_called_forgotten_in_a_root_without_a_lake_and_none_is_made_there(tmp_path: Path) -> None:
+    asked = tmp_path / "asked.txt"
+    asked.write_bytes("\ufeff17\n".encode())  # as a spreadsheet saves it
+    ran = churn("stage=forget", f"file={asked}", "dry_run=false", root=tmp_path / "lkae")
+    assert ran.code == 2
+    assert "nothing of subscription is published in it" in ran.err
+    assert not (tmp_path / "lkae" / "erased").exists()
+
+
+@pytest.mark.parametrize(("key", "told"), [(17, b"016, **, 170, 17"), (0, b"such as *"), (-17, b"such as -**")])
+def test_a_key_is_starred_out_as_a_whole_number_and_no_number_is_too_long(key: int, told: bytes) -> None:
+    text = {17: b"17 such as 016, 17, 170, 17" + b"9" * 5_000, 0: b"such as 0", -17: b"such as -17"}[key]
+    assert told in starred(text, {key})
+    assert len(starred(text, {key})) == len(text)
 
 
 def test_nobody_is_forgotten_while_a_night_is_published_and_no_night_is_published_meanwhile(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from datetime import date
 from pathlib import Path
 
@@ -102,6 +103,29 @@ def test_a_kind_goes_after_its_days_and_never_what_a_kept_night_or_model_was_mad
     assert max(left) == "date=2025-08-09"  # the last of the test date's labels
     assert len(left) == 221
     assert not list((scored / "predictions" / "subscription").iterdir())
+
+
+def test_the_log_of_a_run_at_work_is_never_pruned(tmp_path: Path) -> None:
+    logs = tmp_path / "lake" / "logs"
+    logs.mkdir(parents=True)
+    written, over = logs / "20250801T000000-nightly-1.log", logs / "20250801T000000-nightly-2.log"
+    over.touch()
+    with written.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # as its run holds it
+        ran = done("stage=prune", "stage.keep_days.logs=0", "dry_run=false", root=tmp_path / "lake")
+    assert "logs 1 of 1" in " ".join(ran.out.split())
+    assert written.exists()
+    assert not over.exists()
+
+
+def test_more_days_than_there_ever_were_keep_everything(tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    with Lake(root).publish(
+        Partition(kind="drift", dataset="subscription", day=date(2025, 8, 1)), inputs={}
+    ) as staging:
+        (staging.path / "drift.parquet").write_bytes(b"")
+    ran = done("stage=prune", "stage.keep_days.drift=9999999999", root=root)
+    assert "drift 0 of 1" in " ".join(ran.out.split())
 
 
 def test_what_is_not_old_enough_stays(scored: Path) -> None:

@@ -21,7 +21,7 @@ from churn.errors import DataError, LockedError, TryAgainError
 from churn.stores import disk
 from churn.stores import lake as lake_module
 from churn.stores.lake import Lake
-from churn.stores.partition import MANIFEST, Partition, fingerprint, read_manifest
+from churn.stores.partition import MANIFEST, Partition, fingerprint, read_manifest, write_manifest
 from churn.stores.removal import drop, sweep
 
 DAY = Partition(kind="features", dataset="shop", day=date(2026, 1, 5))
@@ -172,7 +172,10 @@ def test_many_hold_a_lock_shared_and_nobody_holds_it_alone_meanwhile(tmp_path: P
     put(lake, "abc")
 
 
-def test_who_waits_for_a_lock_has_it_once_it_is_let_go(tmp_path: Path) -> None:
+def test_who_waits_for_a_lock_says_for_whom_and_has_it_once_it_is_let_go(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     lake, order = Lake(tmp_path), []
 
     def second() -> None:
@@ -187,6 +190,8 @@ def test_who_waits_for_a_lock_has_it_once_it_is_let_go(tmp_path: Path) -> None:
             order.append("first")
         waiting.result(timeout=10)
     assert order == ["first", "second"]
+    found = f"{DAY}: another run is at work on it (process {os.getpid()}), and this one waits for its turn"
+    assert caplog.messages == [found]
 
 
 @pytest.mark.parametrize("damage", ["flipped byte", "cut short", "gone"])
@@ -511,6 +516,27 @@ def test_what_a_killed_deletion_of_a_version_left_is_no_version_and_is_swept(
     assert list(kept.parent.iterdir())
     sweep(lake, "features", "shop")
     assert not list(kept.parent.iterdir())
+
+
+def test_a_hidden_file_that_is_no_runs_is_not_swept(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put(lake, "new")
+    stray = lake.path(DAY).with_name(".nfs0001")
+    stray.touch()
+    sweep(lake, "features", "shop")
+    assert stray.exists()
+
+
+def test_what_was_erased_is_still_known_where_the_same_content_is_published_once_more(tmp_path: Path) -> None:
+    lake, was = Lake(tmp_path), "ab" * 32
+    put(lake, "less")
+    then = read_manifest(lake.path(DAY))
+    assert then is not None
+    write_manifest(replace(then, facts={"erased": {"rows": 1, "runs": ["r"], "was": [was]}}), lake.path(DAY))
+    put(lake, "less", inputs={"raw": "mended at its source, too"})
+    assert lake.version(DAY, was) == lake.path(DAY)
+    put(lake, "other")
+    assert lake.version(DAY, was) == lake.kept_at(DAY, then.content)
 
 
 def test_withdrawing_what_is_not_there_does_nothing(tmp_path: Path) -> None:
