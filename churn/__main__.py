@@ -1,18 +1,15 @@
 """How does a command become a run and an exit code?
 
 Compose (Hydra), parse (settings), run (one stage, or the trials of a sweep, in whatever process), exit. The only file
-that knows Hydra.
+that knows Hydra, but for `command_errors.py`, which knows what it complains of.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import gc
-import importlib
 import logging
 import os
-import re
-import signal
 import sys
 import tempfile
 import time
@@ -20,22 +17,22 @@ import traceback
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from churn.errors import ChurnError, ExitCode, SettingsError, did_you_mean, gravest
-from churn.journal import FOR_FILE, conclude, start_journal, tell
+from churn.command_errors import explained, first_line
+from churn.errors import ChurnError, ExitCode, SettingsError, gravest
+from churn.journal import tell
 from churn.places import CONF, own_conf
 from churn.redaction import redacted
+from churn.running import Ended, complain, run
 from churn.stopping import TERMINATED, Stopped, stoppable
-from churn.usage import folders, help_text, in_full, leave, options, require_readable
+from churn.usage import help_text, in_full, leave, require_readable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from churn.reports.outcome import Outcome, Trial
     from churn.settings import Settings
     from churn.sweep import Record
 
@@ -43,21 +40,6 @@ _SWEEP_WORDS = {"-m", "--multirun", "hydra.mode=MULTIRUN"}
 # Optuna would minimise, and give up at the first trial that fails.
 _OPTUNA = {"hydra.sweeper.direction": "maximize", "hydra.sweeper.max_failure_rate": "1.0"}
 log = logging.getLogger("churn")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ended:
-    """How one job ended; of a job that stopped the error's first line, of one that could be parsed its settings and
-    what it ended with.
-    """
-
-    code: ExitCode
-    error: str | None = None
-    trial: Trial | None = None
-    version: int | None = None
-    unpromotable: str | None = None
-    settings: dict[str, Any] | None = None
-    end: Outcome | Exception | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -73,13 +55,13 @@ def main(arguments: list[str]) -> int:
         os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its errors reach us whole, and not as its own printed exit
         return _main(_checked(arguments, own), own)
     except ChurnError as error:
-        _complain(error)
+        complain(error)
         return error.exit_code
     except ModuleNotFoundError as error:
         action = (
             "install what requirements.txt pins, or start the Python of the environment that has it: .venv/bin/python"
         )
-        _complain(SettingsError(where=sys.executable, found=_first(str(error)), action=action))
+        complain(SettingsError(where=sys.executable, found=first_line(str(error)), action=action))
         return ExitCode.SETTINGS
     except KeyboardInterrupt as stop:
         tell("stopped; whatever was published is whole, the same command goes on from there")
@@ -96,7 +78,7 @@ def _checked(arguments: list[str], own: Path | None) -> list[str]:
 def _main(arguments: list[str], own: Path | None) -> int:
     if _SWEEP_WORDS & set(arguments):
         return _sweep(arguments, own)
-    ended: list[_Ended] = []
+    ended: list[Ended] = []
     if own or any(argument.startswith("-") for argument in arguments):  # flags and two folders: for Hydra's own main
         _hand_over(arguments, [])
         _hydra(lambda config: ended.append(_run(config, own)), conf=CONF, own=own)
@@ -126,7 +108,7 @@ def trial(config: DictConfig) -> float | None:
     sweep.begin(folder, number, overrides=overrides, stage=job.runtime.choices["stage"])
     started = time.perf_counter()
     skipped = OmegaConf.select(config, "sweep.fail_fast") is True and sweep.has_failed(folder)
-    never = _Ended(code=ExitCode.OK, error="another trial failed (sweep.fail_fast)")
+    never = Ended(code=ExitCode.OK, error="another trial failed (sweep.fail_fast)")
     ended = never if skipped else _run(config, sweep.own(folder))
     end = TrialEnd(
         number=number,
@@ -148,29 +130,20 @@ def _sweep(arguments: list[str], own: Path | None) -> int:
     from churn import sweep
 
     prefix = time.strftime("%Y%m%dT%H%M%S-", time.gmtime())
-    with _stopped_as_by_hand(), tempfile.TemporaryDirectory(prefix=prefix) as name:
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
         folder = Path(name)  # Hydra writes a sweep's settings down, secrets and all
         asked = _hand_over(arguments, _sweeper_overrides(arguments, folder))
         conf, own = sweep.freeze(folder, CONF, own=own)
         broken: Exception | KeyboardInterrupt | None = None
         try:
-            _hydra(trial, conf=conf, own=own)
+            with stoppable():
+                _hydra(trial, conf=conf, own=own)
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - first what has run until now is told
             broken = error
         planned = [] if isinstance(broken, ChurnError | KeyboardInterrupt | None) else _planned(asked.overrides)
         found = sweep.records(folder, planned=planned, interrupted=isinstance(broken, KeyboardInterrupt))
     codes = _conclude(found, name=folder.name, config_dir=asked.config_dir, broken=broken)
     return gravest(codes)
-
-
-@contextmanager
-def _stopped_as_by_hand() -> Iterator[None]:
-    """Makes of SIGTERM what Ctrl-C is, so that a sweep that is told to end cleans up and says what has run."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _hand_over(arguments: Sequence[str], ours: Sequence[str]) -> Namespace:
@@ -216,7 +189,7 @@ def _conclude(
         flags = ["--config-dir", config_dir] if config_dir else []
         sweep.conclude(found, name=name, flags=flags, interrupted=isinstance(broken, KeyboardInterrupt))
     except ChurnError as error:
-        _complain(error)
+        complain(error)
         codes.append(error.exit_code)
     return codes + _of_broken(broken, codes)
 
@@ -271,82 +244,18 @@ def _explaining(own: Path | None = None) -> Iterator[None]:
         yield
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError, RecursionError, PermissionError) as error:
         require_readable(own)
-        raise _explained(error, own) from error
+        raise explained(error, own) from error
 
 
-def _run(config: DictConfig, own: Path | None = None) -> _Ended:
+def _run(config: DictConfig, own: Path | None = None) -> Ended:
     try:
         settings, raw = _settings(config, own)
     except ChurnError as error:
-        _complain(error)
-        return _Ended(code=error.exit_code, error=_first(str(error)))
+        complain(error)
+        return Ended(code=error.exit_code, error=first_line(str(error)))
     os.environ.setdefault("POLARS_MAX_THREADS", str(settings.resources.threads))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads of LightGBM would spin
-    return dataclasses.replace(_run_told(settings), settings=raw)
-
-
-def _run_told(settings: Settings) -> _Ended:
-    """Runs the stage with its journal, which ends with one line of facts."""
-    from churn.settings.stages import reads_only
-
-    path, started = settings.root / "logs" / f"{settings.run}.log", time.monotonic()
-    journal = start_journal(path, keep=settings.keep_logs, reads_only=reads_only(settings.stage))
-    ended = _run_caught(settings, journal)
-    seconds = time.monotonic() - started
-    _follow(settings, ended, seconds=seconds)
-    facts: dict[str, object] = {
-        "run": settings.run,
-        "stage": settings.stage.name,
-        "dataset": settings.dataset.name,
-        "date": settings.date,
-        "version": ended.version,
-        "seconds": round(seconds, 3),
-    }
-    conclude(ended.code, facts, error=ended.error)
-    return ended
-
-
-def _run_caught(settings: Settings, journal: Path) -> _Ended:
-    try:
-        outcome = _run_stage(settings)
-        return _Ended(
-            code=outcome.code,
-            trial=outcome.trial,
-            version=outcome.version,
-            unpromotable=outcome.unpromotable,
-            end=outcome,
-        )
-    except ChurnError as error:
-        log.debug("stopped", exc_info=True)
-        _complain(error, journal)
-        return _Ended(code=error.exit_code, error=_first(str(error)), end=error)
-    except Exception as error:  # the one place where our bug becomes exit code 1
-        log.critical("bug", exc_info=True, extra=FOR_FILE)
-        _complain_bug(settings.stage.name, journal)
-        return _Ended(code=ExitCode.BUG, error=_first(redacted(f"{type(error).__name__}: {error}")), end=error)
-
-
-def _follow(settings: Settings, ended: _Ended, *, seconds: float) -> None:
-    if settings.is_scheduled and ended.end is not None:
-        from churn.aftermath import follow
-        from churn.gauges import Ended
-
-        follow(settings, ended.end, Ended(code=ended.code, at=time.time(), seconds=seconds))
-
-
-def _run_stage(settings: Settings) -> Outcome:
-    from churn.reports.outcome import show
-    from churn.stores.disk import is_of_disk, refused
-
-    name = settings.stage.name
-    try:
-        with stoppable():
-            outcome: Outcome = importlib.import_module(f"churn.stages.{name}").run(settings)
-    except OSError as error:
-        if is_of_disk(error):
-            raise refused(error, where=f"stage={name}") from error
-        raise
-    return dataclasses.replace(outcome, code=show(outcome))
+    return dataclasses.replace(run(settings), settings=raw)
 
 
 def _settings(config: DictConfig, own: Path | None) -> tuple[Settings, dict[str, Any]]:
@@ -362,7 +271,7 @@ def _settings(config: DictConfig, own: Path | None) -> tuple[Settings, dict[str,
     try:
         raw: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise _explained(error, own) from error
+        raise explained(error, own) from error
     started = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     name = Path(HydraConfig.get().sweep.dir).name if HydraConfig.get().mode is RunMode.MULTIRUN else None
     raw |= {
@@ -377,67 +286,6 @@ def _settings(config: DictConfig, own: Path | None) -> tuple[Settings, dict[str,
 def _today() -> date:
     """Returns the day that it is at UTC, as raw days are, wherever the machine stands."""
     return datetime.now(UTC).date()
-
-
-def _explained(error: Exception, own: Path | None) -> SettingsError:
-    missing = str(getattr(error, "missing_cfg_file", None) or "")
-    if "/" in missing:
-        group, _, name = missing.rpartition("/")
-        plugin = f"install the plugin that brings it (pip install hydra-{name}-{Path(group).name})"
-        action = plugin if group.startswith("hydra/") else did_you_mean(name, options(group, own=own))
-        return SettingsError(where=f"{group}={name}", found=f"no such {group}", action=action)
-    first = _first(str(error)) or type(error).__name__
-    mark = getattr(error, "problem_mark", None)
-    if mark:
-        found = getattr(error, "problem", None) or first
-        return SettingsError(where=f"{_as_typed(mark.name)}, line {mark.line + 1}", found=found, action="mend the YAML")
-    first = _as_typed(first)
-    if "specify 'stage'" in first:
-        return SettingsError(where="command line", found="no stage", action=did_you_mean("", options("stage", own=own)))
-    if first.startswith("Could not override"):
-        key, known = first.split("'")[1], _keys(own)
-        steps = key.split(".")
-        inside = any(".".join(steps[:count]) in known for count in range(1, len(steps) + 1))
-        # a mapping that stands empty in YAML (or null) takes new entries, and Hydra wants a plus before each
-        action = f"entries of a mapping are new: write +{key}=…" if inside else did_you_mean(key, known)
-        return SettingsError(where="command line", found=f"unknown key {key!r}", action=action)
-    return SettingsError(where="command line", found=first, action="python -m churn --help shows how it is written")
-
-
-def _first(text: str) -> str:
-    return text.strip().partition("\n")[0]
-
-
-def _as_typed(text: str) -> str:
-    """Returns the text with the files of conf/ and of --config-dir named as a user knows them, wherever they stand."""
-    from churn.sweep import CONFIG_DIR
-
-    return re.sub(rf"[^\s'\"]*/({CONFIG_DIR}/|(?=conf/))", "", text)
-
-
-def _keys(own: Path | None) -> list[str]:
-    from omegaconf import OmegaConf
-
-    keys: list[str] = []
-    for path in (path for conf in folders(own) for path in conf.rglob("*.yaml")):
-        group = path.parent.name if path.parent not in folders(own) else ""
-        keys += _dotted(OmegaConf.to_container(OmegaConf.load(path)), group)
-    return sorted(set(keys))
-
-
-def _dotted(node: object, prefix: str) -> list[str]:
-    if not isinstance(node, dict) or not node:
-        return [prefix]
-    return [key for name, child in node.items() for key in _dotted(child, f"{prefix}.{name}" if prefix else str(name))]
-
-
-def _complain(error: ChurnError, journal: Path | None = None) -> None:
-    tell(f"error: {error}" + (f"\n  log: {journal}" if journal and journal.exists() else ""))
-
-
-def _complain_bug(stage: str, journal: Path) -> None:
-    last = redacted(traceback.format_exc().strip().splitlines()[-1])
-    tell(f"bug in stage={stage}: {last}\n  do: report it with the log {journal}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ chunks are scored the next is read and the last is written; every row carries th
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from churn.scoring.engine import Engine
-    from churn.scoring.predictor import Scored
+    from churn.scoring.predictor import Predictor, Scored
     from churn.scoring.tally import Tally
     from churn.stores.lake import Staging
     from churn.training.bundle import Bundle
@@ -123,25 +124,14 @@ class _Asked:
 
 
 def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, asked: _Asked) -> None:
-    from churn.scoring.predictor import Predictor
     from churn.scoring.shortlist import Shortlist
     from churn.scoring.tally import Tally
     from churn.stores.overlap import across
-    from churn.stores.parquet import ParquetWriter, read_chunks, row_count, rows_at_a_time
+    from churn.stores.parquet import ParquetWriter, row_count
 
-    resources = doors.settings.resources
     features = doors.lake.path(doors.partition("features", day)) / "features.parquet"
-    walk, name = asked.walks
-    threads = resources.threads if walk else 1  # LightGBM has threads of its own
-    each = resources.threads // threads
-    predictor = Predictor(
-        champion.bundle, model_version=champion.version, num_threads=each, walker=walk, uncertain=asked.uncertain
-    )
-    chunks = read_chunks(
-        features,
-        rows=rows_at_a_time(features, most=resources.chunk_rows),
-        categories=tuple(dict(champion.bundle.encoding.levels)),
-    )
+    threads = doors.settings.resources.threads if asked.walks[0] else 1  # LightGBM has threads of its own
+    predictor = _predictor(doors, champion, asked, threads=threads)
     reasons = asked.reasons
     tally, shortlist = Tally(), Shortlist.of(champion.bundle, size=reasons.settings.rows if reasons else 0)
 
@@ -153,15 +143,34 @@ def _write(doors: Doors, champion: Champion, day: date, *, staging: Staging, ask
 
     progress = Progress(f"score {day}", total=row_count(features))
     with progress, ParquetWriter(staging.path / SCORES, predictor.schema, repetitive=_REPETITIVE) as writer:
-        for scored in across(work, chunks, threads=threads):
+        for scored in across(work, _chunks(doors, champion, features), threads=threads):
             writer.write(scored.predictions)
             shortlist.show(scored.features, scored.predictions)
             tally.add(scored.predictions, unseen=scored.unseen, nulls=scored.nulls)
             progress.add(scored.predictions.height)
     staging.rows[SCORES] = writer.rows
-    staging.facts |= {**_counted(tally, champion), "engine": name}
+    staging.facts |= {**_counted(tally, champion), "engine": asked.walks[1]}
     if reasons:
         write_reasons(doors, champion.bundle, shortlist.rows, wanted=reasons, staging=staging)
+
+
+def _predictor(doors: Doors, champion: Champion, asked: _Asked, *, threads: int) -> Predictor:
+    from churn.scoring.predictor import Predictor
+
+    return Predictor(
+        champion.bundle,
+        model_version=champion.version,
+        num_threads=doors.settings.resources.threads // threads,
+        walker=asked.walks[0],
+        uncertain=asked.uncertain,
+    )
+
+
+def _chunks(doors: Doors, champion: Champion, features: Path) -> Iterator[pl.DataFrame]:
+    from churn.stores.parquet import read_chunks, rows_at_a_time
+
+    rows = rows_at_a_time(features, most=doors.settings.resources.chunk_rows)
+    return read_chunks(features, rows=rows, categories=tuple(dict(champion.bundle.encoding.levels)))
 
 
 def _counted(tally: Tally, champion: Champion) -> dict[str, Any]:
