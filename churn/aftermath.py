@@ -12,7 +12,7 @@ from functools import partial
 from threading import Thread
 from time import monotonic
 
-from churn.gauges import Ended, write_gauges
+from churn.gauges import LastRun, write_gauges
 from churn.notices import channels, notice_of
 from churn.reports.outcome import Outcome
 from churn.settings import Settings
@@ -21,7 +21,7 @@ from churn.stores.notice import Notice, Unsent, send
 log = logging.getLogger(__name__)
 
 
-def follow(settings: Settings, end: Outcome | Exception, ended: Ended) -> None:
+def follow(settings: Settings, end: Outcome | Exception, ended: LastRun) -> None:
     """Writes the metrics and sends the notices of a run that a schedule may start; of any other nothing."""
     if not settings.is_scheduled:
         return
@@ -56,7 +56,9 @@ def _guarded(name: str, job: Callable[[], None]) -> None:
     try:
         job()
     except Unsent as unsent:
-        log.warning("%s was not sent: %s", name, unsent)
+        log.warning("%s was not sent: %s; look at notify.* and at what it needs of the environment", name, unsent)
+    except OSError as error:
+        log.warning("%s: not written: %s; set metrics.folder to one that this user may write", name, error)
     except Exception as error:  # whatever it is, the run has ended as it has
         log.warning("%s: %s: %s", name, type(error).__name__, error)
         log.debug("%s stopped", name, exc_info=True)

@@ -24,6 +24,7 @@ from churn.feeds import raw_contents
 from churn.stores.disk import disk_errors, move_in
 from churn.stores.partition import (
     ERASED,
+    MANIFEST,
     File,
     Manifest,
     Partition,
@@ -62,9 +63,11 @@ def find(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
     """Yields what holds rows about the customers, each kind after what it is made from.
 
     Raises:
-        DataError: a file that holds customers is damaged.
+        DataError: a file that holds customers is damaged, or a folder has no manifest to tell what it holds.
         TryAgainError: it may not be read.
     """
+    for kind in KEYED:
+        _require_manifests(doors, kind)
     for kind in KEYED:
         for partition, folder in _folders(doors, kind):
             held = _held(doors, partition, folder, keys=keys)
@@ -75,7 +78,7 @@ def find(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
 def erase(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
     """Erases the customers from all partitions and kept versions; yields what held them, each after it was done.
 
-    Call it while `removing`.
+    Call it while `removing`, after `find`.
 
     Raises:
         DataError: a file that holds customers is damaged.
@@ -90,6 +93,15 @@ def erase(doors: Doors, keys: Collection[int]) -> Iterator[Held]:
         if kind == "drift":  # where a quarantine is gone whole, its day is known by another content
             renamed |= dict(zip(before, _raw_days_of_verdicts(doors), strict=True))
         yield from _erase_kind(doors, kind, keys, renamed=renamed)
+
+
+def _require_manifests(doors: Doors, kind: str) -> None:
+    strangers = [one for one in doors.lake.folders(kind, doors.dataset.name) if not (one / MANIFEST).exists()]
+    if strangers:
+        more = f", as {len(strangers) - 1:,} more" if len(strangers) > 1 else ""
+        found = f"no {MANIFEST}{more}: whom it holds is not known"
+        action = "restore its manifest from a backup, or delete the folder, and run again; nothing was erased"
+        raise DataError(where=str(strangers[0]), found=found, action=action)
 
 
 def _erase_kind(doors: Doors, kind: str, keys: Collection[int], *, renamed: dict[str, str]) -> Iterator[Held]:

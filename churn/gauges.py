@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cached_property
@@ -19,7 +19,7 @@ from typing import Any
 
 from churn.doors import Doors
 from churn.drift.triage import Action
-from churn.errors import ExitCode
+from churn.errors import ChurnError, ExitCode
 from churn.findings import Answer
 from churn.promotion.hindsight import Hindsight
 from churn.reports.exposition import Sample, exposition, value_in
@@ -35,7 +35,7 @@ _SUCCESS = "churn_run_success_timestamp_seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class LastRun:
     """How a run ended: its exit code, when (Unix time), after how many seconds."""
 
     code: ExitCode
@@ -43,7 +43,7 @@ class Ended:
     seconds: float
 
 
-def write_gauges(settings: Settings, ended: Ended) -> None:
+def write_gauges(settings: Settings, ended: LastRun) -> None:
     """Writes `churn-<dataset>-<stage>.prom` and `churn-<dataset>.prom`, each whole; nothing where no root is.
 
     Raises:
@@ -66,7 +66,7 @@ def _write(path: Path, samples: Iterator[Sample]) -> None:
         file.write(text.encode())
 
 
-def _of_run(settings: Settings, ended: Ended, *, before: Path) -> Iterator[Sample]:
+def _of_run(settings: Settings, ended: LastRun, *, before: Path) -> Iterator[Sample]:
     labels = {"dataset": settings.dataset.name, "stage": settings.stage.name}
     success = ended.at if ended.code in _DID_ITS_WORK else _last_success(before)
     values = {
@@ -119,9 +119,20 @@ def _of_lake(doors: Doors) -> Iterator[Sample]:
         yield Sample(name="churn_champion_version", value=champion.facts["model_version"], labels=labels)
     nights = {kind: _Newest(doors=doors, kind=kind) for kind in ("features", "predictions", "drift", "outcomes")}
     for night in nights.values():
-        yield from _of_night(night, labels)
-    yield from _of_drift(nights["drift"], labels)
-    yield from _of_outcomes(nights["outcomes"], labels)
+        yield from _readable(_of_night, night, labels)
+    yield from _readable(_of_drift, nights["drift"], labels)
+    yield from _readable(_of_outcomes, nights["outcomes"], labels)
+
+
+def _readable(
+    part: Callable[[_Newest, dict[str, str]], Iterator[Sample]], night: _Newest, labels: dict[str, str]
+) -> Sequence[Sample]:
+    """Returns a part of the metrics; nothing, with a warning, where what it is read from is damaged."""
+    try:
+        return [*part(night, labels)]
+    except ChurnError as error:
+        log.warning("metrics leave out what %s say of the newest night: %s: %s", night.kind, error.where, error.found)
+        return []
 
 
 def _of_night(night: _Newest, labels: dict[str, str]) -> Iterator[Sample]:

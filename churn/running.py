@@ -87,7 +87,7 @@ def _caught(settings: Settings, journal: Path) -> Ended:
 def _follow(settings: Settings, ended: Ended, *, seconds: float) -> None:
     if settings.is_scheduled and ended.end is not None:
         from churn.aftermath import follow
-        from churn.gauges import Ended as LastRun
+        from churn.gauges import LastRun
 
         follow(settings, ended.end, LastRun(code=ended.code, at=time.time(), seconds=seconds))
 

@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks.model_quality import settings_of
 from churn.errors import ExitCode
-from churn.gauges import Ended, write_gauges
+from churn.gauges import LastRun, write_gauges
 from churn.reports.exposition import HELP
 from churn.settings import MetricsSettings, Settings
 from churn.stores.host import memory_peak
@@ -24,7 +24,7 @@ from churn.stores.lake import Lake, Partition
 from tests.exposition import Samples, read, read_all, values
 
 NIGHT = date(2026, 1, 5)
-WELL = Ended(code=ExitCode.OK, at=1_767_600_000.25, seconds=1.5)
+WELL = LastRun(code=ExitCode.OK, at=1_767_600_000.25, seconds=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def fill(root: Path) -> None:
     publish(root, "champion", None, {"model_version": 4})
 
 
-def written(settings: Settings, ended: Ended = WELL) -> Samples:
+def written(settings: Settings, ended: LastRun = WELL) -> Samples:
     write_gauges(settings, ended)
     return read_all((settings.root / "metrics").glob("*.prom"))
 
@@ -112,10 +112,10 @@ def test_a_psi_that_is_no_number_hides_behind_no_other(settings: Settings) -> No
 @pytest.mark.parametrize("code", [*ExitCode])
 def test_the_last_success_outlives_a_failure(settings: Settings, code: ExitCode) -> None:
     failed = code not in {ExitCode.OK, ExitCode.PROMOTION_REFUSED, ExitCode.DRIFT_ALARM}
-    found = written(settings, Ended(code=code, at=5.0, seconds=1))
+    found = written(settings, LastRun(code=code, at=5.0, seconds=1))
     assert values(found, "churn_run_success_timestamp_seconds") == ([] if failed else [5.0])
     written(settings, WELL)
-    found = written(settings, Ended(code=code, at=WELL.at + 60, seconds=1))
+    found = written(settings, LastRun(code=code, at=WELL.at + 60, seconds=1))
     assert values(found, "churn_run_exit_code") == [code]
     assert values(found, "churn_run_end_timestamp_seconds") == [WELL.at + 60]
     assert values(found, "churn_run_success_timestamp_seconds") == [WELL.at + (0 if failed else 60)]
@@ -125,7 +125,7 @@ def test_the_last_success_outlives_a_failure(settings: Settings, code: ExitCode)
 def test_a_damaged_file_is_written_anew(settings: Settings, damaged: bytes) -> None:
     written(settings)
     (settings.root / "metrics" / "churn-subscription-nightly.prom").write_bytes(damaged)
-    found = written(settings, Ended(code=ExitCode.DATA, at=9.0, seconds=1))
+    found = written(settings, LastRun(code=ExitCode.DATA, at=9.0, seconds=1))
     assert values(found, "churn_run_end_timestamp_seconds") == [9.0]
     assert values(found, "churn_run_success_timestamp_seconds") == []
 
@@ -156,7 +156,7 @@ def test_a_disk_that_refuses_leaves_the_figures_before(settings: Settings, monke
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_gauges(settings, Ended(code=ExitCode.DATA, at=9, seconds=1))
+        write_gauges(settings, LastRun(code=ExitCode.DATA, at=9, seconds=1))
     assert read_all((settings.root / "metrics").glob("*.prom")) == before
 
 

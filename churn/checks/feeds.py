@@ -15,7 +15,7 @@ from churn.features.raw import RAW_DAY, TYPES, Column, RawTable
 
 
 def check_source(doors: Doors, name: str) -> Checked:
-    """Returns which raw days the source of a table has, up to today, and how old the newest is.
+    """Returns which raw days the source of a table has, up to today, how old the newest is, and whether it can be read.
 
     Raises:
         ChurnError: it does not answer, or not with what is declared.
@@ -34,7 +34,8 @@ def check_source(doors: Doors, name: str) -> Checked:
         return fail(f"{told}; the dataset's first day is {first}", "correct their day there, or set dataset.first_day")
     if table.daily and allowed is not None and age > allowed:
         return fail(f"{told}, limit {allowed}", "mend the feed: date=auto stops there")
-    return ok(told)
+    next(iter(source.read(table, first=max(days), last=max(days), bench=doors.bench)), None)
+    return ok(f"{told}; the newest can be read")
 
 
 def _table(doors: Doors, name: str) -> RawTable | None:

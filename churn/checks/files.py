@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from churn.checks.checked import Checked, fail, ok, warn
-from churn.errors import ExitCode
+from churn.errors import ChurnError, ExitCode
 from churn.redaction import SHORTEST, secrets
+from churn.stores.lake import Lake
+from churn.stores.partition import read_manifest
 
 _FILE, _FOLDER = 0o640, 0o750
 _HYDRA = (".hydra", "outputs", "multirun")
@@ -83,9 +85,12 @@ def check_root(root: Path, user: int, *, sources: Path) -> Checked:
     return ok(f"all {len(found):,} files and folders are this user's, who may write there")
 
 
-def check_modes(root: Path) -> Checked:
-    """Returns whether nothing under the root is open wider than 0640 (files) and 0750 (folders)."""
-    found = list(entries(root))
+def check_modes(root: Path, *, shown: Path) -> Checked:
+    """Returns whether nothing under the root is open wider than 0640 (files) and 0750 (folders).
+
+    What stands under `shown` (a schedule, without secrets) others may read, and no more.
+    """
+    found = [one for one in entries(root) if not one.path.is_relative_to(shown) or one.mode & stat.S_IWOTH]
     open_to_all = [one for one in found if one.mode & stat.S_IWOTH]
     wide = [one for one in found if one.is_wide]
     mend = f"chmod -R o-rwx,g-w {root} && find {root} -type f -exec chmod g-x {{}} +"
@@ -95,6 +100,24 @@ def check_modes(root: Path) -> Checked:
     if wide:
         return warn(f"{_counted(wide, found)} are open wider than 0640 and 0750: {_few(wide)}", mend)
     return ok(f"none of {len(found):,} files and folders is open wider than 0640 and 0750")
+
+
+def check_partitions(lake: Lake, dataset: str, *, kinds: Iterable[str]) -> Checked:
+    """Returns whether each folder of a partition has a manifest that can be read: a run publishes over no other."""
+    found = [folder for kind in kinds for folder in lake.folders(kind, dataset)]
+    broken = [folder for folder in found if not _is_told(folder)]
+    if broken:
+        told = f"{len(broken):,} of {len(found):,} folders have no manifest, or one that cannot be read: {broken[0]}"
+        mend = "restore its manifest, or delete the folder: the stage that publishes it makes it again"
+        return fail(told, mend, ExitCode.DATA)
+    return ok(f"all {len(found):,} folders of partitions have their manifest")
+
+
+def _is_told(folder: Path) -> bool:
+    try:
+        return read_manifest(folder) is not None
+    except ChurnError:
+        return False
 
 
 def _counted(some: Sequence[Entry], of: Sequence[Entry]) -> str:

@@ -149,7 +149,7 @@ def _untold(signs: Signs) -> str | None:
     unknown = signs.estimated == "insufficient" or (signs.estimated == "none" and signs.drifting == "yes")
     if unknown and signs.realised != "holds":
         moved = "the inputs moved, and " if signs.drifting == "yes" else ""
-        return f"{moved}nothing tells whether the model holds: no estimate, no labels"
+        return f"{moved}nothing tells whether the model holds: no estimate that could, and no ripe label"
     return None
 
 

@@ -16,6 +16,7 @@ from churn.checks.reading import reading
 from churn.doors import Doors
 from churn.errors import gravest
 from churn.reports.outcome import Outcome, Table
+from churn.retention import PARTITIONS
 from churn.settings import Settings
 from churn.settings.stages import DoctorStage
 from churn.stores import host
@@ -48,7 +49,8 @@ def _checks(doors: Doors) -> dict[str, Callable[[], Checked]]:
         "python": versions.check_python,
         "libraries": versions.check_libraries,
         "root": partial(files.check_root, root, os.geteuid(), sources=Path(settings.dataset.folder)),
-        "modes": partial(files.check_modes, root),
+        "modes": partial(files.check_modes, root, shown=root / "schedule"),
+        "partitions": partial(files.check_partitions, doors.lake, settings.dataset.name, kinds=PARTITIONS),
         "disk": partial(machine.check_disk, doors, nights=stage.nights, wanted=stage.disk_nights),
         "memory": lambda: machine.check_memory(doors, host.memory_available()),
         "clock": partial(machine.check_clock, doors),

@@ -8,12 +8,14 @@ from contextlib import ExitStack
 from datetime import date
 from typing import Any
 
+import polars as pl
+
 from churn.champion import lineages
 from churn.deliveries import Courier, out_of_reach
 from churn.doors import Doors
 from churn.erased_facts import star_file
 from churn.erasure import KEYED, Held, erase, erased_before, find
-from churn.errors import SettingsError
+from churn.errors import DataError, SettingsError
 from churn.reports.outcome import Outcome, Table
 from churn.settings import Settings
 from churn.settings.removal import ForgetStage
@@ -32,9 +34,8 @@ def run(settings: Settings) -> Outcome:
     keys = _keys(stage)
     _require_lake(doors)
     models = lineages(doors)  # before the locks: it may publish the champion's copy
-    held = list(find(doors, keys)) if stage.dry_run else _erase(doors, keys)
-    features = [one.manifest for one in held if one.partition.kind == "features"]
-    features += [] if stage.dry_run else erased_before(doors, "features")
+    held = _found(doors, keys) if stage.dry_run else _erase(doors, keys)
+    features = [one.manifest for one in held if one.partition.kind == "features"] + [*erased_before(doors, "features")]
     verb = "would go (dry run: stage.dry_run=false erases them)" if stage.dry_run else "erased"
     rows = sum(sum(one.rows.values()) for one in held)
     customers = f"{len(keys):,} customer{'s' if len(keys) > 1 else ''}"
@@ -73,6 +74,20 @@ def _is_key(text: str) -> bool:
     return digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS and abs(int(text)) < 2**63
 
 
+def _found(doors: Doors, keys: frozenset[int]) -> list[Held]:
+    """Returns where the customers stand.
+
+    Raises:
+        DataError: nowhere, and nobody of them was erased before: whoever gets such a key later would stay out.
+    """
+    held = list(find(doors, keys))
+    if not held and not ErasedKeys.read(place_of(doors.lake.root, doors.dataset.name)).has(pl.Series([*keys])).any():
+        found = f"{'it stands' if len(keys) == 1 else f'none of {len(keys):,} stands'} nowhere in the lake"
+        action = "look at the key, the dataset and root=; nothing was erased, and nobody is kept out"
+        raise DataError(where="stage.key" if len(keys) == 1 else "stage.file", found=found, action=action)
+    return held
+
+
 def _erase(doors: Doors, keys: frozenset[int]) -> list[Held]:
     """Erases the customers while nothing is brought, trained or published, and returns where they stood."""
     lake, name = doors.lake, doors.dataset.name
@@ -80,6 +95,7 @@ def _erase(doors: Doors, keys: frozenset[int]) -> list[Held]:
         for kind in ("intake", "training"):
             locks.enter_context(lake.lock(doors.partition(kind)))
         locks.enter_context(removing(lake, name))
+        _found(doors, keys)
         place = place_of(lake.root, name)
         with disk_errors(doors.partition("erased")):
             ErasedKeys.read(place).adding(keys).write(place)  # first of all: nobody comes back meanwhile
@@ -103,14 +119,19 @@ def _sweep(doors: Doors) -> None:
 
 
 def _models(models: Mapping[int, Mapping[str, Any]], features: Iterable[Manifest]) -> str:
-    """Returns which versions learned from, or were tested on, features that hold the customers, or held some."""
+    """Returns which versions learned from, or were tested on, features that hold the customers, or held one before.
+
+    Who was erased stands nowhere, so that those of every earlier erasure are named, too.
+    """
     contents = {content for manifest in features for content in manifest.contents}
     days = {
         version: sorted(name.rpartition("=")[2] for name, content in lineage["inputs"].items() if content in contents)
         for version, lineage in models.items()
     }
     words = [f"version {version} ({', '.join(found)})" for version, found in days.items() if found]
-    return f"trained or tested on such features, and left as they are: {', '.join(words)}" if words else "none was"
+    if not words:
+        return "none was trained or tested on features that hold the customers, or that any was erased from"
+    return f"left as they are, and may have learned from them or from who was erased before: {', '.join(words)}"
 
 
 def _left(doors: Doors) -> dict[str, str]:

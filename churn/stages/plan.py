@@ -31,6 +31,7 @@ _KINDS = {
 _MADE_FROM = {"predictions": "features", "drift": "predictions"}
 _WORDS = {"predictions": "scores: ", "drift": "drift: "}
 _LOGGED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ ", re.MULTILINE)
+_NOT_THERE = "not there"
 _RUNS = 50
 _TOLD = 2
 
@@ -78,23 +79,30 @@ def _dates(doors: Doors, kinds: Sequence[str], now: _Now) -> tuple[date, ...]:
     if doors.settings.date != STALE:
         return nights(doors, *kinds).dates
     there = sorted({day for kind in kinds for day in doors.lake.days(kind, doors.dataset.name)})
-    return tuple(day for day in there if any(_reasons(doors, day, now, kinds=kinds).values()))
+    return tuple(day for day in there if {*_reasons(doors, day, now, kinds=kinds).values()} - {"", _NOT_THERE})
 
 
 def _reasons(doors: Doors, day: date, now: _Now, *, kinds: Sequence[str]) -> dict[str, str]:
     """Returns by kind why a night's partition would be made; an empty text where it is current and left alone."""
     reasons: dict[str, str] = {}
-    for kind in kinds:
+    for kind in _kinds_at(doors, day, kinds):
         before = reasons.get(_MADE_FROM.get(kind, ""), "")
         reasons[kind] = _reason(doors, day, now, kind=kind) or (f"{_MADE_FROM[kind]} made anew" if before else "")
     return reasons
+
+
+def _kinds_at(doors: Doors, day: date, kinds: Sequence[str]) -> Sequence[str]:
+    """Returns the kinds that a night is to have: a stale one that was never scored gets features alone."""
+    if doors.settings.date != STALE or day in doors.lake.days("predictions", doors.dataset.name):
+        return kinds
+    return [kind for kind in kinds if kind == "features"]
 
 
 def _reason(doors: Doors, day: date, now: _Now, *, kind: str) -> str:
     partition = doors.partition(kind, day)
     manifest = doors.lake.manifest(partition)
     if manifest is None:
-        return "not there"
+        return _NOT_THERE
     found = _changed(doors, day, now, manifest=manifest)
     if found:
         more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""

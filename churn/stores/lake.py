@@ -138,6 +138,10 @@ class Lake:
         """Returns the folders of all earlier contents of a kind that are kept."""
         return tuple(sorted((self.root / VERSIONS / kind / dataset).glob("date=????-??-??/[0-9a-f]*")))
 
+    def folders(self, kind: str, dataset: str) -> tuple[Path, ...]:
+        """Returns the folders of a kind, published and kept of what was replaced, with and without a manifest."""
+        return (*sorted((self.root / kind / dataset).glob("date=????-??-??")), *self.version_folders(kind, dataset))
+
     def kept_at(self, partition: Partition, content: str) -> Path:
         """Returns the folder that an earlier content of the partition is kept in, or would be."""
         return self.root / VERSIONS / str(partition) / _hex(content)[:16]

@@ -20,7 +20,7 @@ from churn.checks import feeds
 from churn.checks.checked import State
 from churn.checks.feeds import check_contract, check_last_night, check_source
 from churn.doors import Doors
-from churn.errors import ChurnError, ExitCode, SettingsError
+from churn.errors import ChurnError, DataError, ExitCode, SettingsError
 from churn.features import intake
 from churn.features.raw import Column, RawTable
 from tests.checks.test_machine import doors_at, put
@@ -44,7 +44,10 @@ def fed(tmp_path: Path) -> Path:
 
 def test_a_source_tells_its_raw_days_and_the_age_of_the_newest(fed: Path) -> None:
     checked = check_source(doors_of(fed), "usage")
-    assert (checked.state, checked.found) == (State.OK, "2 raw days, 2025-08-19 to 2025-08-20, 1 days before today")
+    assert (checked.state, checked.found) == (
+        State.OK,
+        "2 raw days, 2025-08-19 to 2025-08-20, 1 days before today; the newest can be read",
+    )
     limited = ("dataset.newest_day_within_days=2",)
     assert check_source(doors_of(fed, *limited, today=date(2025, 8, 22)), "usage").state is State.OK
     old = check_source(doors_of(fed, *limited, today=date(2025, 8, 23)), "usage")
@@ -52,6 +55,13 @@ def test_a_source_tells_its_raw_days_and_the_age_of_the_newest(fed: Path) -> Non
     early = check_source(doors_of(fed, "dataset.first_day=2025-08-20"), "usage")
     assert (early.state, "first day is 2025-08-20" in early.found) == (State.FAIL, True)
     assert check_source(doors_of(fed, today=date(2025, 8, 1)), "usage").state is State.FAIL
+
+
+def test_a_newest_raw_day_that_was_cut_short_stops_with_its_file(fed: Path) -> None:
+    path = fed / "raw" / "subscription" / "date=2025-08-20" / "usage.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"date=2025-08-20/usage\.parquet"):
+        check_source(doors_of(fed), "usage")
 
 
 def test_a_source_that_is_gone_stops_with_what_it_says(fed: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from churn.checks import files
 from churn.checks.checked import Checked, State
-from churn.checks.files import Entry, check_modes, check_root, check_secrets
+from churn.checks.files import Entry, check_modes, check_partitions, check_root, check_secrets
 from churn.errors import ExitCode
+from churn.stores.lake import MANIFEST, Lake, Partition
 
 USER = os.geteuid()
 SECRET = "hunter2/hunter2"
@@ -91,16 +93,42 @@ def test_modes_that_are_wider_are_told_and_what_anybody_may_change_fails(
     root: Path, name: str, mode: int, state: State
 ) -> None:
     (root / name).chmod(mode)
-    checked = check_modes(root)
+    checked = check_modes(root, shown=root / "schedule")
     assert checked.state is state
     assert (f"({mode:04o})" in checked.found) == (state is not State.OK)
+
+
+def test_a_schedule_may_be_read_by_others_and_changed_by_none(root: Path) -> None:
+    (root / "schedule").mkdir()
+    (root / "schedule" / "a.timer").write_text("")
+    for place, mode in (("schedule", 0o755), ("schedule/a.timer", 0o644)):
+        (root / place).chmod(mode)
+    assert check_modes(root, shown=root / "schedule").state is State.OK
+    (root / "schedule" / "a.timer").chmod(0o646)
+    assert check_modes(root, shown=root / "schedule").state is State.FAIL
+
+
+def test_a_folder_without_a_manifest_that_can_be_read_is_told(tmp_path: Path) -> None:
+    lake, kinds = Lake(tmp_path), ("features", "predictions")
+    for kind in kinds:
+        with lake.publish(Partition(kind=kind, dataset="shop", day=date(2026, 1, 5)), inputs={}):
+            pass
+    checked = check_partitions(lake, "shop", kinds=kinds)
+    assert (checked.state, checked.found) == (State.OK, "all 2 folders of partitions have their manifest")
+    path = tmp_path / "features" / "shop" / "date=2026-01-05" / MANIFEST
+    for damage in (lambda: path.write_text("{"), path.unlink):
+        damage()
+        checked = check_partitions(lake, "shop", kinds=kinds)
+        assert (checked.state, checked.code) == (State.FAIL, ExitCode.DATA)
+        assert checked.found.startswith("1 of 2 folders ")
+        assert checked.found.endswith(str(path.parent))
 
 
 def test_what_it_says_mends_the_modes(root: Path) -> None:
     (root / "logs" / "a.log").chmod(0o777)
     (root / "logs").chmod(0o777)
-    assert os.system(check_modes(root).mend) == 0
-    assert check_modes(root).state is State.OK
+    assert os.system(check_modes(root, shown=root / "schedule").mend) == 0
+    assert check_modes(root, shown=root / "schedule").state is State.OK
 
 
 def looked(root: Path, **environment: str) -> Checked:

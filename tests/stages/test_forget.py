@@ -13,6 +13,7 @@ import pytest
 
 from churn import erasure
 from churn.erased_facts import starred
+from churn.errors import ExitCode
 from churn.stores.lake import Lake, Partition
 from tests.command import FAST, Ran, churn, copied, done, published
 from tests.conftest import made_once
@@ -111,7 +112,7 @@ def test_a_dry_run_says_where_a_customer_stands_and_changes_nothing(root: Path) 
         ["features", "1", "1", "2"],
         ["predictions", "1", "1", "2"],
     ]
-    assert "none was" in ran.out
+    assert "models         none was trained or tested on features that hold the customers" in ran.out
     assert published(root, *KINDS) == before
     assert not (root / "erased").exists()
 
@@ -220,3 +221,24 @@ def test_nobody_is_forgotten_while_a_night_is_published_and_no_night_is_publishe
     assert ran.code == 6
     assert "another run is at work on it" in ran.err
     assert (root / "erased").exists() is False
+
+
+def test_a_key_that_nobody_has_is_refused_and_not_kept_out(root: Path) -> None:
+    before = published(root, *KINDS)
+    for dry in ("true", "false"):
+        ran = churn("stage=forget", "key=5555555", *FAST[1:], *sinks(root), f"stage.dry_run={dry}", root=root)
+        assert ran.code == ExitCode.DATA
+        assert "stage.key: it stands nowhere in the lake" in ran.err
+    assert published(root, *KINDS) == before
+    assert not (root / "erased").exists()
+
+
+def test_a_folder_without_a_manifest_is_named_and_nothing_is_erased(root: Path) -> None:
+    folder = root / "features" / "subscription" / f"date={NIGHT}"
+    (folder / "_manifest.json").unlink()
+    before = published(root, *KINDS)
+    ran = churn("stage=forget", f"key={WHO}", *FAST[1:], *sinks(root), "stage.dry_run=false", root=root)
+    assert ran.code == ExitCode.DATA
+    assert f"{folder}: no _manifest.json: whom it holds is not known" in ran.err
+    assert published(root, *KINDS) == before
+    assert not (root / "erased").exists()

@@ -73,8 +73,16 @@ def test_what_changed_since_is_named_and_what_follows_from_it_is_made_anew(root:
         assert scores == f"{NIGHT} predictions make features made anew"
         assert drift == f"{NIGHT} drift make predictions made anew"
         assert "1 to be brought from the sources first" in out
+        assert len(rows(out)) == 3  # no date of the training is among them
     assert planned("date=2025-08-10", "of=features", root=root).count("to be brought") == 1  # 0 of them
     assert "0 to be brought" in planned("date=2025-08-10", "of=features", root=root)
+
+
+def test_a_stale_date_that_was_never_scored_gets_features_alone(root: Path) -> None:
+    change(root, "2025-02-01")
+    others = [row.split() for row in rows(planned("date=stale", root=root)) if not row.startswith(NIGHT)]
+    assert others
+    assert {kind for _, kind, *_ in others} == {"features"}
 
 
 def test_another_chunk_makes_features_and_scores_anew(root: Path) -> None:
