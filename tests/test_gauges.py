@@ -130,6 +130,19 @@ def test_a_damaged_file_is_written_anew(settings: Settings, damaged: bytes) -> N
     assert values(found, "churn_run_success_timestamp_seconds") == []
 
 
+@pytest.mark.parametrize("damaged", ["_manifest.json", "drift.parquet"])
+def test_a_damaged_night_leaves_out_its_own_figures_alone(
+    settings: Settings, damaged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(settings.root)
+    (settings.root / "drift" / "subscription" / f"date={NIGHT}" / damaged).write_bytes(b"{")
+    found = written(settings)
+    assert values(found, "churn_drift_psi_max") == values(found, "churn_drift_alarm") == []
+    assert values(found, "churn_outcomes_auc") == [0.81]
+    assert values(found, "churn_champion_version") == [4]
+    assert "metrics leave out what drift say of the newest night" in caplog.text
+
+
 def test_stages_and_datasets_do_not_lose_each_others_figures(settings: Settings) -> None:
     train = dataclasses.replace(settings, stage=settings.stage.drift.train)  # type: ignore[union-attr]
     other = dataclasses.replace(settings, dataset=dataclasses.replace(settings.dataset, name="online_retail"))

@@ -71,6 +71,13 @@ def test_a_redirection_gets_neither_notice_nor_token(status: int, monkeypatch: p
     assert (len(taken.bodies), other.headers) == (1, [])
 
 
+def test_a_token_goes_in_clear_to_no_other_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHURN_WEBHOOK_URL", "http://chat.invalid/hook")
+    monkeypatch.setenv("CHURN_WEBHOOK_TOKEN", "hunter2hunter2")
+    with pytest.raises(Unsent, match=r"^CHURN_WEBHOOK_TOKEN goes to no http:// address"):
+        sent(within_seconds=0.1)
+
+
 def test_a_server_that_is_away_or_says_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHURN_WEBHOOK_URL", f"http://127.0.0.1:{dead_port()}/hunter2")
     with pytest.raises(Unsent, match=r"^ConnectionRefusedError: Connection refused$"):
