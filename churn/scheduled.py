@@ -19,7 +19,7 @@ from churn.places import HERE, IS_INSTALLED, named_conf, one_file
 from churn.scheduling.calendar import require_simple, simple
 from churn.scheduling.plan import Place, Plan, Task, bytes_of, check_names, check_timezone, words
 from churn.settings import Settings
-from churn.settings.stages import ScheduleStage
+from churn.settings.operation import ScheduleStage
 from churn.stores.sinks.csv_text import CsvFile
 from churn.stores.sinks.duckdb_file import DuckdbTable
 from churn.stores.systemd import due_after

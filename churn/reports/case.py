@@ -141,6 +141,11 @@ def _curves(ours: Curves, theirs: Curves | None) -> Iterator[Section]:
         theirs=(theirs.roc.false_positive_rates, theirs.roc.true_positive_rates) if theirs else None,
         reference=_diagonal("chance"),
     )
+    yield from _curves_of_use(ours, theirs, n=n, other=other)
+
+
+def _curves_of_use(ours: Curves, theirs: Curves | None, *, n: str, other: str) -> Iterator[Section]:
+    """Yields what the scores are worth to who acts on them."""
     rate = ours.precision_recall.n_positive / ours.precision_recall.n
     yield _section(
         "Precision and recall",

@@ -22,6 +22,7 @@ from churn.errors import SettingsError
 from churn.features.day import IntakeLimits
 from churn.scoring.templates import Template
 from churn.settings.mistakes import explained
+from churn.settings.operation import Positive
 from churn.settings.secrets import check_addresses
 from churn.settings.stages import (
     NIGHTS,
@@ -32,7 +33,6 @@ from churn.settings.stages import (
     DemoStage,
     DriftStage,
     OutcomesStage,
-    Positive,
     Stage,
     TrainStage,
 )

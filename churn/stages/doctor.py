@@ -18,7 +18,7 @@ from churn.errors import gravest
 from churn.reports.outcome import Outcome, Table
 from churn.retention import PARTITIONS
 from churn.settings import Settings
-from churn.settings.stages import DoctorStage
+from churn.settings.operation import DoctorStage
 from churn.stores import host
 
 

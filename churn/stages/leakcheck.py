@@ -17,14 +17,13 @@ from churn.stages import features, train
 from churn.stores.partition import fingerprint
 
 if TYPE_CHECKING:
-    from churn.promotion.suspicion import Leaks, Suspicion
+    from churn.promotion.suspicion import Leaks, Rows, Suspicion
     from churn.training.split import Split
 
 
 def run(settings: Settings) -> Outcome:
     """Returns what is suspicious, with its evidence, and what came nearest to each limit."""
     from churn.labelled import read_labelled
-    from churn.promotion.leaks import find_leaks
     from churn.promotion.suspicion import Rows
 
     stage = settings.stage_as(LeakcheckStage)
@@ -33,29 +32,35 @@ def run(settings: Settings) -> Outcome:
     learned_from, tested_on = (read_labelled(doors, part, known_at=doors.day) for part in (split.train, split.test))
     learned, tested = (Rows(frame=rows.features, labels=rows.labels) for rows in (learned_from, tested_on))
     shown = _shown(doors, split.dates)
-    found = find_leaks(
+    found = _leaks(doors, stage, learned, tested)
+    suspicions = (*found.suspicions, *(_foresight(doors, shown) if shown.tables else ()))
+    if shown.tables:  # what could not be looked at is no clean answer for the gate
+        told = replace(found, suspicions=suspicions)
+        _publish(stage, doors, told, split=split, inputs=learned_from.inputs | tested_on.inputs)
+    rows = f"{len(learned.labels):,} rows to learn from, {len(tested.labels):,} to test on"
+    return Outcome(
+        code=ExitCode.DATA if suspicions or not shown.tables else ExitCode.OK,
+        headline=f"leakcheck {settings.dataset.name}: {len(suspicions)} suspicions",
+        figures={
+            "looked at": f"{len(doors.dataset.features)} features, {rows}",
+            "later days": str(shown),
+            **{f"nearest ({near.kind})": _spelled(near) for near in found.nearest},
+        },
+        table=_table(suspicions) if suspicions else None,
+    )
+
+
+def _leaks(doors: Doors, stage: LeakcheckStage, learned: Rows, tested: Rows) -> Leaks:
+    from churn.promotion.leaks import find_leaks
+
+    return find_leaks(
         learned,
         tested,
         features=doors.dataset.features,
         identity=[doors.dataset.key, *(feature.name for feature in doors.dataset.features)],
         limits=stage.limits,
-        model=replace(settings.model, num_iterations=stage.num_iterations),
-        num_threads=settings.resources.threads,
-    )
-    suspicions = (*found.suspicions, *(_foresight(doors, shown) if shown.tables else ()))
-    if shown.tables:  # what could not be looked at is no clean answer for the gate
-        told = replace(found, suspicions=suspicions)
-        _publish(stage, doors, told, split=split, inputs=learned_from.inputs | tested_on.inputs)
-    return Outcome(
-        code=ExitCode.DATA if suspicions or not shown.tables else ExitCode.OK,
-        headline=f"leakcheck {settings.dataset.name}: {len(suspicions)} suspicions",
-        figures={
-            "looked at": f"{len(doors.dataset.features)} features, {len(learned.labels):,} rows to learn from, "
-            f"{len(tested.labels):,} to test on",
-            "later days": str(shown),
-            **{f"nearest ({near.kind})": _spelled(near) for near in found.nearest},
-        },
-        table=_table(suspicions) if suspicions else None,
+        model=replace(doors.settings.model, num_iterations=stage.num_iterations),
+        num_threads=doors.settings.resources.threads,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churn.champion import Champion, find_champion, reign_to_note, version_of
 from churn.decision import carry_out, require_reason, rolled_back, unfinished, who
@@ -23,6 +23,7 @@ from churn.shadow import ShadowNight, shadow_nights
 from churn.stores.decisions import Decision, Recorded
 
 if TYPE_CHECKING:
+    from churn.case import Case
     from churn.promotion.verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -122,17 +123,21 @@ def _judge(doors: Doors, version: int, champion: Champion | None) -> Outcome:
         by=who(),
         since=doors.day.isoformat(),
         figures=_figures(verdict),
-        evidence={
-            "date": doors.day.isoformat(),
-            "rows": case.rows.inputs,
-            "shadow": [asdict(night) | {"night": night.night.isoformat()} for night in beside],
-            **asdict(verdict),
-        },
+        evidence=_evidence(doors, case, verdict, beside=beside),
         pages={_PAGE: page},
     )
     recorded = carry_out(doors, decision)
     _set_shadow(doors, verdict, version, beside=beside)
     return _outcome(doors, verdict, recorded, beside=beside)
+
+
+def _evidence(doors: Doors, case: Case, verdict: Verdict, *, beside: Sequence[ShadowNight]) -> dict[str, Any]:
+    return {
+        "date": doors.day.isoformat(),
+        "rows": case.rows.inputs,
+        "shadow": [asdict(night) | {"night": night.night.isoformat()} for night in beside],
+        **asdict(verdict),
+    }
 
 
 def _set_shadow(doors: Doors, verdict: Verdict, version: int, *, beside: Sequence[ShadowNight]) -> None:

@@ -14,7 +14,7 @@ from churn.scheduled import next_times, plan_of, program
 from churn.scheduling import cron, systemd
 from churn.scheduling.plan import Plan
 from churn.settings import Settings
-from churn.settings.stages import ScheduleStage
+from churn.settings.operation import ScheduleStage
 from churn.stores.disk import disk_errors
 from churn.stores.whole import whole_file
 
