@@ -32,7 +32,7 @@ def run(settings: Settings) -> Outcome:
     learned_from, tested_on = (read_labelled(doors, part, known_at=doors.day) for part in (split.train, split.test))
     learned, tested = (Rows(frame=rows.features, labels=rows.labels) for rows in (learned_from, tested_on))
     shown = _shown(doors, split.dates)
-    found = _leaks(doors, stage, learned, tested)
+    found = _leaks(doors, learned, tested, stage=stage)
     suspicions = (*found.suspicions, *(_foresight(doors, shown) if shown.tables else ()))
     if shown.tables:  # what could not be looked at is no clean answer for the gate
         told = replace(found, suspicions=suspicions)
@@ -50,7 +50,7 @@ def run(settings: Settings) -> Outcome:
     )
 
 
-def _leaks(doors: Doors, stage: LeakcheckStage, learned: Rows, tested: Rows) -> Leaks:
+def _leaks(doors: Doors, learned: Rows, tested: Rows, *, stage: LeakcheckStage) -> Leaks:
     from churn.promotion.leaks import find_leaks
 
     return find_leaks(
