@@ -17,22 +17,19 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import churn
 from churn.errors import DataError, LockedError, TryAgainError
 from churn.stores.disk import disk_errors, flush, move_in
 from churn.stores.partition import (
-    ERASED,
     MANIFEST,
-    File,
     Manifest,
     Partition,
     damage,
-    file_sha256,
+    describe,
     fingerprint,
     has_size,
     holds,
@@ -216,7 +213,8 @@ class Lake:
             try:
                 staging = Staging(path=hidden)
                 yield staging
-                manifest = _remembering(self.manifest(partition), _describe(partition, inputs, staging))
+                manifest = describe(partition, hidden, inputs=inputs, rows=staging.rows, facts=staging.facts)
+                manifest = manifest.remembering(self.manifest(partition))
                 write_manifest(manifest, hidden)
                 self._keep_replaced(partition, by=manifest)
                 move_in(hidden, target)
@@ -293,29 +291,3 @@ def _refuse_strangers(target: Path) -> None:
     if target.exists() and not (target / MANIFEST).exists():
         found = f"it has no {MANIFEST}, so no run has published it"
         raise DataError(where=str(target), found=found, action="move it away, or set another root=")
-
-
-def _describe(partition: Partition, inputs: Mapping[str, str], staging: Staging) -> Manifest:
-    files = {
-        path.name: File(sha256=file_sha256(path), bytes=path.stat().st_size, rows=staging.rows.get(path.name))
-        for path in sorted(staging.path.iterdir())
-    }
-    return Manifest(
-        kind=partition.kind,
-        dataset=partition.dataset,
-        date=partition.day.isoformat() if partition.day else None,
-        code_version=churn.__version__,
-        inputs=dict(inputs),
-        files=files,
-        facts=staging.facts,
-    )
-
-
-def _remembering(old: Manifest | None, new: Manifest) -> Manifest:
-    """Returns the new manifest; what was erased before stands in it, where the same content is made once more.
-
-    Models name the contents before that, and the old manifest is kept nowhere.
-    """
-    if old is None or old.content != new.content or ERASED not in old.facts:
-        return new
-    return replace(new, facts={**new.facts, ERASED: old.facts[ERASED]})

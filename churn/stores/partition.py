@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import churn
 from churn.errors import DataError, TryAgainError
 from churn.typed import require_typed
 
@@ -77,6 +80,15 @@ class Manifest:
         """Its content before rows of customers were ever erased from it: what counts was made from, and holds still."""
         return (*self.contents[1:], self.content)[0]
 
+    def remembering(self, old: Manifest | None) -> Manifest:
+        """Returns this one; what was erased before stands in it, where it says of the same content once more.
+
+        Models name the contents before that, and the old manifest is kept nowhere.
+        """
+        if old is None or old.content != self.content or ERASED not in old.facts:
+            return self
+        return replace(self, facts={**self.facts, ERASED: old.facts[ERASED]})
+
     @property
     def rows(self) -> int:
         """Rows over all files whose rows count."""
@@ -94,8 +106,9 @@ def fingerprint(value: object) -> str:
 
 def file_sha256(path: Path) -> str:
     """Returns the sha256 (hex) of a file's bytes."""
-    digest, piece = hashlib.sha256(), memoryview(bytearray(_PIECE))
     with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        digest, piece = hashlib.sha256(), memoryview(bytearray(max(1, min(size, _PIECE))))
         while count := file.readinto(piece):
             digest.update(piece[:count])
     return digest.hexdigest()
@@ -131,6 +144,25 @@ def _parsed(raw: dict[str, Any]) -> Manifest:
     if ERASED in manifest.facts:
         set(manifest.contents)  # raises where what was erased is spelled in another way
     return manifest
+
+
+def describe(
+    partition: Partition, folder: Path, *, inputs: Mapping[str, str], rows: Mapping[str, int], facts: dict[str, Any]
+) -> Manifest:
+    """Returns the manifest of the files in a folder, made by this version of the code."""
+    files = {
+        path.name: File(sha256=file_sha256(path), bytes=path.stat().st_size, rows=rows.get(path.name))
+        for path in sorted(folder.iterdir())
+    }
+    return Manifest(
+        kind=partition.kind,
+        dataset=partition.dataset,
+        date=partition.day.isoformat() if partition.day else None,
+        code_version=churn.__version__,
+        inputs=dict(inputs),
+        files=files,
+        facts=facts,
+    )
 
 
 def write_manifest(manifest: Manifest, folder: Path) -> None:
