@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.command import copied
-from tests.faults.ground import Ground
+from tests.faults.ground import FIGURES, Ground
 from tests.faults.injector import built, missing
 from tests.faults.runs import Runs
+from tests.stores.sinks.conftest import bucket_server, postgres, postgres_server, s3
 
-FIGURES = "faults"
+__all__ = ["bucket_server", "postgres", "postgres_server", "s3"]  # fixtures
 
 
 @pytest.fixture(scope="module")

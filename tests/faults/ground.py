@@ -22,6 +22,8 @@ from tests.faults.runs import Ended, Runs
 
 FAULTS = int(os.environ.get("CHURN_FAULTS", "1"))  # of each kind
 TURNS = max(2, int(os.environ.get("CHURN_KILLS", "8")) // 20)  # of what comes at a random moment
+FIGURES = "faults"
+"""As what a test records its counts, which are added up at the end."""
 heavy = pytest.mark.skipif("CHURN_FAULTS" not in os.environ, reason="takes minutes: just faults")
 KINDS = ("tables", "quarantine", "features", "predictions", "profiles", "drift", "feeds")
 NAME, NIGHT = "subscription", date(2025, 8, 20)

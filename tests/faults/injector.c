@@ -3,7 +3,7 @@
 Preloaded into a process (LD_PRELOAD), it stands between every library and the system, and counts the calls that touch
 one folder: those that change it, that remove from it, or that read from it. The n-th fails with an error number, and
 those after it too where the fault stays (a full disk). The plan lies in shared memory, so that a parent reads what its
-child came to. */
+child came to. The clock of the wall can be set back, too. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,8 +15,10 @@ child came to. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { CHANGES = 1, REMOVALS = 2, READS = 4 };
@@ -26,6 +28,7 @@ enum { CALLS = 1 << 13, NAME = 256 };
 struct plan {
     char folder[PATH_MAX], calls[CALLS][NAME];
     int kinds, at, error, stays, halves;
+    time_t late;
     atomic_int seen;
 };
 static struct plan *plan;
@@ -43,6 +46,9 @@ void fault_plan(const char *folder, int kinds, int at, int error, int stays, int
     atomic_store(&plan->seen, 0);
     plan->kinds = kinds;
 }
+
+/* How many seconds the clock is late. */
+void fault_clock(long late) { plan->late = late; }
 
 int fault_seen(void) { return atomic_load(&plan->seen); }
 /* The n-th call that was seen, from 1 on, as its name and its path under the folder; empty where it is not known. */
@@ -185,4 +191,21 @@ ssize_t pread(int one, void *bytes, size_t count, off_t from) {
 }
 ssize_t pread64(int one, void *bytes, size_t count, off64_t from) {
     return fails(READS, "pread64", one) ? -1 : REAL(pread64)(one, bytes, count, from);
+}
+
+int clock_gettime(clockid_t which, struct timespec *now) {
+    int failed = REAL(clock_gettime)(which, now);
+    if (!failed && plan && (which == CLOCK_REALTIME || which == CLOCK_REALTIME_COARSE)) now->tv_sec -= plan->late;
+    return failed;
+}
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+    int (*go)(struct timeval *restrict, void *restrict) = real("gettimeofday");
+    int failed = go(now, zone);
+    if (!failed && plan && now) now->tv_sec -= plan->late;
+    return failed;
+}
+time_t time(time_t *now) {
+    time_t found = REAL(time)(NULL) - (plan ? plan->late : 0);
+    if (now) *now = found;
+    return found;
 }

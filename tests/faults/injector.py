@@ -27,13 +27,17 @@ class Calls(IntFlag):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong at the n-th of the calls: `at` 0 is nothing; `stays` makes all later ones fail, too."""
+    """What goes wrong at the n-th of the calls: `at` 0 is nothing; `stays` makes all later ones fail, too.
+
+    The clock is late by `late_seconds` at every call.
+    """
 
     at: int = 0
     calls: Calls = Calls.CHANGES
     error: int = errno.EIO
     stays: bool = False
     halves: bool = False
+    late_seconds: int = 0
 
 
 def missing() -> str:

@@ -33,6 +33,7 @@ def run(asked):
     if injector:
         folder = asked["folder"].encode()
         injector.fault_plan(folder, *(int(fault[name]) for name in ("calls", "at", "error", "stays", "halves")))
+        injector.fault_clock(ctypes.c_long(fault["late_seconds"]))
     code = main(asked["arguments"])
     sys.stdout.flush()
     sys.stderr.flush()

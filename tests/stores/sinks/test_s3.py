@@ -15,9 +15,10 @@ import pytest
 from churn.errors import SettingsError, TryAgainError
 from churn.stores import s3 as door
 from churn.stores.sinks.s3 import S3Folder
+from tests.line import Line
 from tests.stores.sinks.nights import FIRST, bench, publish, scores
 from tests.stores.sinks.places import S3Place
-from tests.stores.sources.s3_server import BUCKET, KEY, SECRET, Line
+from tests.stores.sources.s3_server import BUCKET, KEY, SECRET
 
 
 def test_the_manifest_names_the_file_with_its_rows_and_hash_and_nothing_else_is_there(

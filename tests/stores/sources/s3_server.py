@@ -1,4 +1,4 @@
-"""A real S3 server on free ports of 127.0.0.1, and a line to it that can be cut or fall silent."""
+"""A real S3 server on free ports of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import obstore
 from obstore.exceptions import BaseError
@@ -100,63 +98,3 @@ def _wait_for(server: S3Server, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-class Line:
-    """A line to a server that, after a number of bytes of answers, is cut or falls silent."""
-
-    def __init__(self, port: int) -> None:
-        self._server = ("127.0.0.1", port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._closed = threading.Event()
-        self._left: int | None = None
-        self._then: Literal["cut", "silent"] = "cut"
-        self.passed = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def fail_after(self, count: int, *, then: Literal["cut", "silent"]) -> None:
-        self._left, self._then = count, then
-
-    def close(self) -> None:
-        self._closed.set()
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while not self._closed.is_set():
-            with suppress(OSError):
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._server)
-                threading.Thread(target=self._ask, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._answer, args=(client, server), daemon=True).start()
-
-    def _ask(self, client: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError):
-            while sent := client.recv(1 << 16):
-                server.sendall(sent)
-        _hang_up(server, client)
-
-    def _answer(self, client: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError):
-            while (sent := server.recv(1 << 16)) and self._may_pass(len(sent)):
-                client.sendall(sent)
-        _hang_up(server, client)
-
-    def _may_pass(self, count: int) -> bool:
-        self.passed += count
-        if self._left is None:
-            return True
-        self._left -= count
-        if self._left < 0 and self._then == "silent":
-            self._closed.wait(60)
-        return self._left >= 0
-
-
-def _hang_up(*sockets: socket.socket) -> None:
-    for end in sockets:
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-        end.close()

@@ -25,8 +25,9 @@ from churn.stores.objects import find
 from churn.stores.sources import files as files_module
 from churn.stores.sources.csv_text import Csv
 from churn.stores.sources.parquet import Parquet
+from tests.line import Line
 from tests.stores.sources.raw_files import FIRST, ORDERS, SECOND, THIRD, VISITS, bench, rows
-from tests.stores.sources.s3_server import BUCKET, KEY, SECRET, Line, S3Server, s3_server
+from tests.stores.sources.s3_server import BUCKET, KEY, SECRET, S3Server, s3_server
 
 PATTERN = f"s3://{BUCKET}/orders/date=*/orders.parquet"
 ORDERS_SOURCE = Parquet(kind="parquet", path=PATTERN)
