@@ -27,7 +27,7 @@ from churn.journal import tell
 from churn.places import CONF, own_conf
 from churn.redaction import redacted
 from churn.running import Ended, complain, run
-from churn.stopping import TERMINATED, Stopped, stoppable
+from churn.stopping import code_of, stoppable
 from churn.usage import help_text, in_full, leave, require_readable
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> int:
         return ExitCode.SETTINGS
     except KeyboardInterrupt as stop:
         tell("stopped; whatever was published is whole, the same command goes on from there")
-        return TERMINATED if isinstance(stop, Stopped) else 130
+        return code_of(stop)
 
 
 def _checked(arguments: list[str], own: Path | None) -> list[str]:

@@ -20,7 +20,6 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from churn.errors import ExitCode
 from churn.redaction import redacted
 
 FOR_MACHINES = {"audience": "machines"}
@@ -66,11 +65,11 @@ def tell(text: str) -> None:
         print(_with_priority(redacted(text), logging.ERROR, sys.stderr), file=sys.stderr)  # noqa: T201
 
 
-def conclude(code: ExitCode, facts: Mapping[str, object], *, error: str | None) -> None:
+def conclude(code: int, end: str, facts: Mapping[str, object], *, error: str | None = None) -> None:
     """Writes how a run ended as one line of `key=value`, with rows and seconds of each long step."""
     shown = screen()
     steps = shown.steps if shown else {}
-    line = as_line({**facts, "code": int(code), "end": code.name.lower(), **steps, "error": error})
+    line = as_line({**facts, "code": int(code), "end": end, **steps, "error": error})
     log.log(logging.WARNING if code else logging.INFO, line, extra=FOR_MACHINES)
 
 

@@ -18,7 +18,7 @@ from churn.command_errors import first_line
 from churn.errors import ChurnError, ExitCode
 from churn.journal import FOR_FILE, conclude, start_journal, tell
 from churn.redaction import redacted
-from churn.stopping import stoppable
+from churn.stopping import code_of, stoppable
 
 if TYPE_CHECKING:
     from churn.reports.outcome import Outcome, Trial
@@ -49,18 +49,22 @@ def run(settings: Settings) -> Ended:
 
     path, started = settings.root / "logs" / f"{settings.run}.log", time.monotonic()
     journal = start_journal(path, keep=settings.keep_logs, reads_only=reads_only(settings.stage))
-    ended = _caught(settings, journal)
-    seconds = time.monotonic() - started
-    _follow(settings, ended, seconds=seconds)
     facts: dict[str, object] = {
         "run": settings.run,
         "stage": settings.stage.name,
         "dataset": settings.dataset.name,
         "date": settings.date,
-        "version": ended.version,
-        "seconds": round(seconds, 3),
     }
-    conclude(ended.code, facts, error=ended.error)
+    try:
+        ended = _caught(settings, journal)
+    except KeyboardInterrupt as stop:
+        facts |= {"seconds": round(time.monotonic() - started, 3)}
+        conclude(code_of(stop), "stopped", facts)
+        raise
+    seconds = time.monotonic() - started
+    _follow(settings, ended, seconds=seconds)
+    facts |= {"version": ended.version, "seconds": round(seconds, 3)}
+    conclude(ended.code, ended.code.name.lower(), facts, error=ended.error)
     return ended
 
 

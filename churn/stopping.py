@@ -13,11 +13,17 @@ from contextlib import contextmanager
 
 TERMINATED = 128 + signal.SIGTERM
 """As a shell tells it; the process itself ends by the signal, so that systemd does not try it again."""
+INTERRUPTED = 128 + signal.SIGINT
 _told = threading.Event()
 
 
 class Stopped(KeyboardInterrupt):
     """The run was told to end."""
+
+
+def code_of(stop: KeyboardInterrupt) -> int:
+    """Returns the exit code of a command that was stopped: by Ctrl-C, or told to end."""
+    return TERMINATED if isinstance(stop, Stopped) else INTERRUPTED
 
 
 @contextmanager

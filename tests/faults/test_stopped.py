@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -46,6 +47,9 @@ def test_a_stage_that_is_told_to_end_is_no_failure_of_its_own(
     assert ran.code == TERMINATED
     assert ran.err.count("stopped; whatever was published is whole") == 1
     assert "error" not in ran.err.lower()
+    assert re.search(
+        r"stage=nightly dataset=subscription date=\S+ seconds=\S+ code=143 end=stopped$", ran.err, re.MULTILINE
+    )
 
 
 @heavy
