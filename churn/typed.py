@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, is_dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -21,10 +22,15 @@ def require_typed(value: Any) -> None:
     Raises:
         TypeError: naming the first field that is of another type.
     """
-    hints = get_type_hints(type(value))
+    hints = _hints(type(value))
     for field in fields(value):
         if not _fits(getattr(value, field.name), hints[field.name]):
             raise TypeError(f"{field.name!r} is not of its type")
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -62,5 +68,5 @@ def _is_plain(value: Any, hint: Any) -> bool:
             hint is float and type(value) is float and math.isfinite(value)
         )
     if hint is str:
-        return type(value) is str and not any("\ud800" <= letter <= "\udfff" for letter in value)
+        return type(value) is str and (value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value))
     return hint is Any or type(value) is hint or (hint is NoneType and value is None)

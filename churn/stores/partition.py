@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        return _parsed(json.loads(path.read_text()))
+        return _parsed(path.read_text())
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -134,7 +135,9 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise DataError(where=str(path), found=f"not a manifest ({error})", action=action) from error
 
 
-def _parsed(raw: dict[str, Any]) -> Manifest:
+@lru_cache(maxsize=4096)  # a night asks several times what each of its raw days holds
+def _parsed(text: str) -> Manifest:
+    raw = json.loads(text)
     files = {name: File(**file) for name, file in raw.pop("files").items()}
     manifest = Manifest(files=files, **raw)
     outside = [name for name in files if name in {"", ".", ".."} or "/" in name or "\0" in name]
