@@ -18,13 +18,13 @@ layers:
 sql:
     {{bin}}/sqlfluff lint sql
 
-# Fast and slow tests, doctests and the README's commands; neighbours share a process, and so what their file sets up
+# Tests but the slow ones, doctests and the README's commands; neighbours share a process, and so what their file sets up
 test *arguments:
-    {{bin}}/python -m pytest -n 2 --dist worksteal {{arguments}}
+    {{bin}}/python -m pytest -n 2 --dist worksteal -m "not slow" {{arguments}}
 
-# What takes seconds, while working
-quick:
-    {{bin}}/python -m pytest -n 2 --dist worksteal -m "not slow"
+# The slow ones: trainings, sweeps and servers over and over; minutes
+slow *arguments:
+    {{bin}}/python -m pytest -n 2 --dist worksteal -m slow {{arguments}}
 
 # Nights, deliveries and erasures killed, a thousand where `check` does 8; told to end; every call to the disk failing
 # (hours); and hundreds more of damaged files and settings

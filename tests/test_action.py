@@ -286,6 +286,7 @@ def reign_of_an_uncalibrated_twin(root: Path) -> None:
     crown(doors.registry, 2, since="2025-08-10")
 
 
+@pytest.mark.slow
 def test_a_calibration_that_is_off_is_refitted_with_the_same_trees_and_judged_by_the_brier_score(lake: Path) -> None:
     reign_of_an_uncalibrated_twin(lake)
     doors, whole = plan(

@@ -46,6 +46,7 @@ def test_auto_does_the_newest_night_first_and_after_downtime_every_missed_one_ol
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 def test_auto_fills_a_hole_and_looks_no_farther_back_than_told(lake: Path) -> None:
     done(NIGHTLY, "date=2025-08-17..2025-08-21/2d", root=lake)
     caught_up = done(NIGHTLY, "date=auto", "catch_up_days=3", root=lake)
@@ -75,6 +76,7 @@ def test_a_corrected_raw_day_makes_later_nights_stale_and_stale_rebuilds_those_a
     assert "nothing to do, no night is stale" in done(NIGHTLY, "date=stale", CHUNKS, root=lake).out
 
 
+@pytest.mark.slow
 def test_status_and_a_stale_nightly_name_the_same_nights(lake: Path) -> None:
     done(NIGHTLY, "date=2025-08-18..2025-08-19", CHUNKS, root=lake)
     shutil.rmtree(lake / "drift" / "subscription" / "date=2025-08-19")
@@ -141,6 +143,7 @@ def test_a_backfill_scores_each_night_with_the_champion_of_that_night_or_with_to
     assert versions(lake) == {12: 2, 14: 2, 16: 2}
 
 
+@pytest.mark.slow
 def test_who_reigned_is_not_guessed_where_the_alias_was_moved_by_hand(lake: Path) -> None:
     done("stage=train", "date=2025-08-15", "model.num_iterations=20", root=lake)
     done("stage=promote", "date=2025-08-15", *EASY, root=lake)

@@ -17,7 +17,6 @@ TRAINING = ("stage.train.dates=2010-06-01..2011-06-01/1mo",)
 SHOP = ("dataset=online_retail", f"dataset.folder={FOLDER / 'online_retail'}")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="the real data do not lie in ../shared/data beside this checkout")
 def test_online_retail_is_trained_promoted_scored_and_watched(tmp_path: Path) -> None:
     done("stage=train", *SHOP, "date=2011-09-01", "stage.dates=2010-06-01..2011-06-01/1mo", root=tmp_path)

@@ -13,7 +13,6 @@ from tests.readme import README
 ROOT = README.parent
 
 
-@pytest.mark.slow
 def test_the_transcripts_are_what_the_commands_print(shown: Path) -> None:
     assert (shown / README.name).read_text() == README.read_text(), "run: just readme"
 

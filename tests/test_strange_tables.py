@@ -103,6 +103,7 @@ def _rows(page: str) -> list[list[str]]:
     ],
     ids=["half a percent of positives", "a constant feature", "an empty feature", "2,000 features"],
 )
+@pytest.mark.slow
 def test_a_strange_table_trains_and_its_bundle_scores(
     table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -340,6 +340,7 @@ def test_a_sweep_that_is_told_to_end_leaves_no_folder_and_says_what_has_run(
     reason="hydra-optuna-sweeper, the extra `optuna`, is not installed",
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Optuna 2.10 on SQLAlchemy 2
+@pytest.mark.slow
 def test_optuna_searches_and_its_best_trial_wins(lake: Path) -> None:
     searched = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.sampler.seed=1")
     ran = command(
@@ -391,6 +392,7 @@ def nested(root: Path) -> list[tuple[str, str]]:
         return [(str(name), str(state)) for name, state in database.execute(query, [parent])]
 
 
+@pytest.mark.slow
 def test_a_sweep_over_folds_says_which_trials_do_not_compare(lake: Path) -> None:
     hashed = ("split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo", "split.folds=2,3")
     ran = command("-m", "stage=train", f"date={TRAINED}", *FAST, *hashed, "model.num_leaves=4,8", root=lake)

@@ -95,8 +95,9 @@ def check_whole(lake: Lake, kind: str) -> None:
         lake.open(Partition(kind=kind, dataset="subscription", day=day), made_by="")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("stage", "kind"), [("features", "features"), ("score", "predictions")])
+@pytest.mark.parametrize(
+    ("stage", "kind"), [pytest.param("features", "features", marks=pytest.mark.slow), ("score", "predictions")]
+)
 def test_a_killed_run_leaves_whole_partitions_and_the_next_run_completes_them(
     lake: Path, stage: str, kind: str
 ) -> None:

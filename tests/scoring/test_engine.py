@@ -215,6 +215,7 @@ print(engine.is_new, scores.sum())
 """
 
 
+@pytest.mark.slow
 def test_processes_may_compile_at_once_and_a_later_one_reads_their_code(tmp_path: Path) -> None:
     text = grown(np.random.default_rng(0), trees=5)
     (tmp_path / "model.txt").write_text(text)

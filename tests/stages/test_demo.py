@@ -11,7 +11,6 @@ import pytest
 from tests.command import copied, done
 
 
-@pytest.mark.slow
 def test_the_demo_ends_with_figures_that_the_files_bear_out(
     shown: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def planted_sql(tmp_path: Path, change: Callable[[str, str], str]) -> Path:
     return tmp_path / "sql"
 
 
+@pytest.mark.slow
 def test_rows_that_are_the_same_on_every_date_are_named(
     lake: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

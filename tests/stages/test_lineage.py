@@ -96,6 +96,7 @@ def test_a_night_whose_raw_days_were_pruned_says_so(corrected: Path) -> None:
 HELD = "tables/subscription/date=2025-07-10"
 
 
+@pytest.mark.slow
 def test_a_raw_day_that_was_damaged_is_not_called_pruned_and_is_made_again_as_told(scored: Path) -> None:
     file = scored / HELD / "usage.parquet"
     content = file.read_bytes()
@@ -122,6 +123,7 @@ def test_a_raw_day_that_is_missing_is_not_called_pruned(scored: Path) -> None:
     assert f"restore {scored / HELD} from a backup: its source no longer has that day" in ran.err
 
 
+@pytest.mark.slow
 def test_features_and_kept_versions_that_were_damaged_are_told_as_such(scored: Path) -> None:
     features = scored / "features" / "subscription" / f"date={NIGHT}"
     (features / "features.parquet").write_bytes(b"cut")

@@ -174,6 +174,7 @@ def kill(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_where_a_person_has_to_say_yes_the_gates_alone_promote_nobody(
     challenged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +203,7 @@ def test_without_gates_nothing_is_promoted(challenged: Path) -> None:
     assert (ran.code, champion(challenged)) == (4, 1)
 
 
+@pytest.mark.slow
 def test_several_rows_of_a_customer_are_one_witness_in_training_and_at_the_gates(untrained: Path) -> None:
     root = untrained
     candidate(root, "split=by_hash", "stage.dates=2025-05-11..2025-07-11/1mo")

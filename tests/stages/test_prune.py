@@ -68,6 +68,7 @@ def test_of_many_that_may_go_the_largest_are_listed_and_the_others_counted(lake:
     assert lines[-1].split() == ["and", "10", "more"]
 
 
+@pytest.mark.slow
 def test_scores_that_were_replaced_are_never_pruned(lake: Path) -> None:
     done("stage=score", f"date={NIGHT}", root=lake)
     correct(lake, "2025-08-10", 300)

@@ -57,6 +57,7 @@ def test_a_rollback_makes_the_champion_before_champion_again_and_the_history_say
     assert "version 1 of" in as_of.out
 
 
+@pytest.mark.slow
 def test_a_version_that_was_rolled_back_needs_a_persons_yes_to_come_back(second: Path) -> None:
     done("stage=rollback", "date=2025-08-18", "reason=wrong", root=second)
     command = ("stage=promote", f"date={TRAINED}", *LENIENT)

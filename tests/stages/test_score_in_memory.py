@@ -40,7 +40,6 @@ def limited(*command: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
 def test_a_night_that_does_not_fit_into_memory_is_scored_all_the_same(lake: Path) -> None:
     draw(lake, date.fromisoformat(NIGHT), ROWS)

@@ -164,6 +164,7 @@ def test_settings_that_no_model_could_have_are_refused_before_anything_is_read(
     assert not [path.name for path in tmp_path.iterdir() if path.name not in {"logs", ".locks", "metrics"}]
 
 
+@pytest.mark.slow
 def test_a_sweep_registers_a_candidate_a_job(lake: Path) -> None:
     ran = churn("-m", *TRAIN, "model.num_leaves=4,8", root=lake)
     assert ran.code == 0, ran.err
@@ -218,6 +219,7 @@ def test_plain_mlflow_predicts_the_raw_score_of_an_example_that_is_nobodys(busin
     assert loaded.predict(example) == pytest.approx(1 / (1 + np.exp(-raw)), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_without_a_date_training_is_as_of_the_newest_raw_day(lake: Path) -> None:
     ran = churn("-m", "stage=train", "model.num_iterations=5,6", root=lake)
     assert ran.code == 0, ran.err
@@ -285,6 +287,7 @@ def test_split_by_time_customers_can_be_kept_apart(lake: Path) -> None:
     assert bundle(lake, 2).metrics["rows_test"] < 400
 
 
+@pytest.mark.slow
 def test_a_weight_of_label_1_beside_a_calibration_is_told(lake: Path) -> None:
     ran = done(*TRAIN, "model.scale_pos_weight=3.0", root=lake)
     told = (

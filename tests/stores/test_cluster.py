@@ -28,7 +28,6 @@ def address() -> Iterator[str]:
     del os.environ["PYTHONPATH"]
 
 
-@pytest.mark.slow
 def test_a_cluster_scores_the_same_bytes_as_this_machine(lake: Path, address: str) -> None:
     done("stage=features", f"date={NIGHTS}", *FAST, root=lake)
     score = ("stage=score", f"date={NIGHTS}", "reasons.rows=20", *FAST)
@@ -76,7 +75,6 @@ def test_the_task_of_a_killed_worker_is_done_by_another(address: str, tmp_path: 
     assert pid != int((tmp_path / "pid").read_text())
 
 
-@pytest.mark.slow
 def test_a_tasks_own_error_comes_out_as_it_is(address: str) -> None:
     with pytest.raises(DataError, match="a: b"):
         list(over_cluster(address, refuse, [1]))

@@ -159,6 +159,7 @@ def test_before_anything_was_registered_all_answers_are_none_and_no_database_is_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_four_processes_that_create_the_database_at_once_all_register(folder: Path) -> None:
     for number in range(4):
         racer = opened(folder, model=f"race-{number}")
@@ -426,6 +427,7 @@ print(json.dumps([example.to_dict("records"), *both]))
 """
 
 
+@pytest.mark.slow
 def test_a_stranger_loads_the_version_by_its_address_without_our_code_and_without_a_pickle(
     folder: Path, registry: Registry, candidate: Candidate, tmp_path: Path
 ) -> None:
