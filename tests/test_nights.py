@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from churn.stores.lake import Lake
 from churn.stores.registry import Registry
