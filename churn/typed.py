@@ -6,6 +6,7 @@ Python does not look, and what was written by hand, or by nobody, would stop a n
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -22,14 +23,15 @@ def require_typed(value: Any) -> None:
     Raises:
         TypeError: naming the first field that is of another type.
     """
-    hints = _hints(type(value))
+    kind: Hashable = type(value)
+    hints = _hints(kind)
     for field in fields(value):
         if not _fits(getattr(value, field.name), hints[field.name]):
             raise TypeError(f"{field.name!r} is not of its type")
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Hashable) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
