@@ -6,9 +6,8 @@ Python does not look, and what was written by hand, or by nobody, would stop a n
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -23,15 +22,14 @@ def require_typed(value: Any) -> None:
     Raises:
         TypeError: naming the first field that is of another type.
     """
-    kind: Hashable = type(value)
-    hints = _hints(kind)
+    hints = _hints(type(value))  # type: ignore[arg-type] # a class has a hash
     for field in fields(value):
         if not _fits(getattr(value, field.name), hints[field.name]):
             raise TypeError(f"{field.name!r} is not of its type")
 
 
-@cache
-def _hints(kind: Hashable) -> dict[str, Any]:
+@lru_cache
+def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
