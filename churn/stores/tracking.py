@@ -110,13 +110,19 @@ class Tracking:
             return MlflowClient(self.uri, registry_uri=self.uri)
         if self._database.exists() and self._database.stat().st_size == 0:
             raise OSError("the database is an empty file; restore it, or delete it to start anew")
-        with self.lock():
-            if not self._database.exists():
-                unborn = self._database.with_suffix(".unborn")
-                unborn.unlink(missing_ok=True)
-                MlflowClient(_sqlite(unborn), registry_uri=_sqlite(unborn)).search_experiments()
-                unborn.rename(self._database)
+        if not self._database.exists():
+            with self.lock():
+                self._create()
         return MlflowClient(_sqlite(self._database), registry_uri=_sqlite(self._database))
+
+    def _create(self) -> None:
+        from mlflow import MlflowClient
+
+        if not self._database.exists():  # another process may have made it before this one had the lock
+            unborn = self._database.with_suffix(".unborn")
+            unborn.unlink(missing_ok=True)
+            MlflowClient(_sqlite(unborn), registry_uri=_sqlite(unborn)).search_experiments()
+            unborn.rename(self._database)
 
     @property
     def _database(self) -> Path:

@@ -41,8 +41,8 @@ def test_the_crontab_runs_each_job_at_its_time_and_catches_up_after_a_start(tmp_
     zone, *jobs = (folder / "churn-subscription.crontab").read_text().splitlines()[1:]
     assert zone == "CRON_TZ=Asia/Tokyo"
     times = [re.sub(r" /bin/sh .*", "", job) for job in jobs]
-    assert times == ["30 4 * * *", "@reboot", "0 8 * * 0", "0 8 * * 1", "@reboot", "0 10 * * *", "@reboot"]
-    command = jobs[0].removeprefix("30 4 * * * ")
+    assert times == ["15 4 * * *", "@reboot", "30 4 * * *", "@reboot", "0 8 * * 0", "0 8 * * 1", "@reboot"]
+    command = jobs[2].removeprefix("30 4 * * * ")
     assert not re.search(r"(?<!\\)%", command)  # cron would end the command there
     assert shlex.split(command.replace(r"\%", "%")) == ["/bin/sh", str(folder / "churn-subscription-nightly.sh")]
 

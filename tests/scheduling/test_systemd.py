@@ -149,9 +149,9 @@ def test_a_promotion_follows_a_training_and_jobs_that_come_at_once_wait_for_each
     assert lines(train, "OnSuccess") == ["churn-subscription-training-2.service"]
     assert "stage=promote" in lines(promote, "ExecStart")[0]
     assert lines(promote, "OnSuccess") == []
-    (after,) = lines(units["churn-subscription-outcomes.service"], "After")
+    (after,) = lines(units["churn-subscription-drift.service"], "After")
     assert after.split() == [
-        f"churn-subscription-{name}.service" for name in ("nightly", "training", "training-2", "drift")
+        f"churn-subscription-{name}.service" for name in ("outcomes", "nightly", "training", "training-2")
     ]
     timer = units["churn-subscription-training.timer"]
     assert (lines(timer, "OnCalendar"), lines(timer, "Persistent")) == (["Sun *-*-* 08:00 UTC"], ["yes"])
