@@ -1,8 +1,8 @@
 """How are trees grown, and what do they say of a row?
 
-The door to LightGBM, always deterministic: the same rows in the same order, the same settings and threads give the same
-model text. Rows are binned once; the final model, the folds and the jobs of a sweep share them. LightGBM ends the
-process on input that it cannot read, so all is checked before it sees it.
+The door to LightGBM (by `lightgbm_alone.py`), always deterministic: the same rows in the same order, the same settings
+and threads give the same model text. Rows are binned once; the final model, the folds and the jobs of a sweep share
+them. LightGBM ends the process on input that it cannot read, so all is checked before it sees it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
-from lightgbm.basic import LightGBMError
-from lightgbm.callback import CallbackEnv
 
 from churn.errors import DataError, SettingsError
+from churn.training import lightgbm_alone as lgb
 from churn.training.encoding import Encoding, Floats
 from churn.training.model import ModelSettings, Objective, Task
 from churn.training.model_text import is_whole, require_columns, unreadable
@@ -129,7 +127,7 @@ class Binned:
         parameters = _parameters(settings, self._encoding, task=self._task) | {"num_threads": num_threads}
         try:
             return lgb.train(parameters, self._part(rows), num_boost_round=settings.num_iterations, **valid)
-        except LightGBMError as error:
+        except lgb.LightGBMError as error:
             raise _refused_settings(error) from error
 
     def _require_labels(self, rows: Rows | None) -> None:
@@ -167,7 +165,7 @@ class Trees:
             raise unreadable("it is cut or changed")
         try:
             return cls(lgb.Booster(model_str=text))
-        except LightGBMError as error:
+        except lgb.LightGBMError as error:
             raise unreadable(str(error)) from error
 
     @property
@@ -210,8 +208,8 @@ class Trees:
         return dict(zip(self.features, map(float, gains), strict=True))
 
 
-def _telling(on_tree: OnTree | None) -> list[Callable[[CallbackEnv], None]]:
-    def tell(state: CallbackEnv) -> None:
+def _telling(on_tree: OnTree | None) -> list[Callable[[lgb.CallbackEnv], None]]:
+    def tell(state: lgb.CallbackEnv) -> None:
         if on_tree:
             on_tree(state.end_iteration - state.iteration - 1)
 
@@ -226,7 +224,7 @@ def _construct(
     try:
         rows = lgb.Dataset(data, feature_name=names, categorical_feature=categorical, params=parameters, label=label)
         return rows.construct()
-    except LightGBMError as error:
+    except lgb.LightGBMError as error:
         raise _refused_settings(error) from error
 
 
@@ -277,7 +275,7 @@ def _require_columns(matrix: Floats, features: tuple[str, ...]) -> None:
         )
 
 
-def _refused_settings(error: LightGBMError) -> SettingsError:
+def _refused_settings(error: lgb.LightGBMError) -> SettingsError:
     found = str(error).split(" at /")[0]  # the rest is a path on the machine that built LightGBM
     return SettingsError(where="model", found=found, action="change the parameter that it names")
 
