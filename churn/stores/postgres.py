@@ -48,6 +48,7 @@ _REFUSALS: tuple[tuple[str, type[ChurnError], str], ...] = (
     (r"connection to.*(SSL was required|certificate)", SettingsError, "server and client differ about SSL"),
     (r"connection to", TryAgainError, "the server does not answer, or lets nobody in now"),
     (r"could not translate host name", TryAgainError, "the server's host name is not known here now"),
+    (r".*Failed to execute query", TryAgainError, "the server broke off"),  # the driver's own, of what types there are
     (r"", SettingsError, "not a connection string that PostgreSQL understands"),
 )
 

@@ -26,7 +26,7 @@ _MAKES = (
     ("stage=features", "date=2025-08-19"),
     ("stage=score", f"date={NIGHT}", "stage.engine=lightgbm"),
     ("stage=train", "date=2025-08-11"),
-    ("stage=promote", "date=2025-08-10", "approve=true"),
+    ("stage=promote", "date=2025-08-10", "approve=true", "reason=why"),
     ("stage=prune", "dry_run=false"),
     ("stage=forget", "key=16", "dry_run=false"),
 )
@@ -39,7 +39,7 @@ def closed(scored: Path) -> Iterator[Path]:
         pytest.skip("mounting takes root's rights")
     subprocess.run(["mount", "-o", "remount,ro,bind", scored], check=True)
     yield scored
-    subprocess.run(["umount", scored], check=True)
+    subprocess.run(["umount", "--lazy", scored], check=True)
 
 
 @heavy

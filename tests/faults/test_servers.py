@@ -6,7 +6,6 @@ import random
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -38,11 +37,16 @@ class Nights:
     server: Server | MlflowServer | None = None
     first: dict[str, bytes] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
+    killer: threading.Thread | None = None
+    over: threading.Event = field(default_factory=threading.Event)
 
     def run(self, *stage: str) -> Ended:
         """Runs a stage, which may fail, if it says how as a person is to be told; then all is up again."""
         ended = self.runs.run(*stage, *FAST, *self.settings, root=self.lake)
         self.line.fail_after(None)
+        self.over.set()
+        if self.killer:
+            self.killer.join()
         if self.server and self.server.process.poll() is not None:
             self.server.start()
         assert ended.code in {ExitCode.OK, ExitCode.TRY_AGAIN}, ended.said
@@ -66,20 +70,27 @@ class Nights:
         assert passed > 0
         for _ in range(TURNS):
             if killed:
-                self.line.passed = 0
-                threading.Thread(target=self._kill, args=(chance.randrange(passed),), daemon=True).start()
+                self._kill_after(chance.randrange(passed))
             else:
                 self.line.fail_after(chance.randrange(passed))
             ended = self.again()
             self.codes.append(ended.code)
             yield ended
 
-    def _kill(self, count: int) -> None:
-        late = time.monotonic() + 60
-        while self.line.passed <= count and time.monotonic() < late:
-            time.sleep(0.0005)
-        assert self.server is not None
-        self.server.stop(signal.SIGKILL)
+    def _kill_after(self, count: int) -> None:
+        """Kills the server as soon as so many bytes have passed, or at the end of the run."""
+        server = self.server
+        assert server is not None
+
+        def kill() -> None:
+            while self.line.passed <= count and not self.over.wait(0.0005):
+                pass
+            server.stop(signal.SIGKILL)
+
+        self.line.passed = 0
+        self.over.clear()
+        self.killer = threading.Thread(target=kill)
+        self.killer.start()
 
 
 @heavy
@@ -137,7 +148,7 @@ def test_a_registry_that_goes_away_in_the_middle_of_a_night_costs_no_score(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     shutil.rmtree(lake / "champion")
     with closing(Line(mlflow_server.port, both_ways=True)) as line:
-        there = (f"registry.uri={line.endpoint}", f"registry.model=of-{how}")
+        there = (f"registry.uri={line.endpoint}", f"dataset.model_name=of-{how}")
         for stage in ("train", "promote"):
             done(f"stage={stage}", f"date={TRAINED}", *FAST, *there, root=lake)
         with Runs(tmp_path) as runs:
