@@ -16,6 +16,7 @@ from churn.errors import ChurnError, DataError, SettingsError, TryAgainError
 from churn.stores.sinks import postgres as module
 from churn.stores.sinks.postgres import PostgresTable
 from tests.command import churn, done
+from tests.line import Line
 from tests.stores.sinks.nights import FIRST, NAME, bench, publish, scores
 from tests.stores.sinks.places import VARIABLE, PostgresPlace
 from tests.stores.sources.postgres_server import PASSWORD
@@ -220,3 +221,15 @@ def test_a_night_for_a_server_that_is_down_is_sent_again_by_its_stage(
     assert any(path.suffix == ".log" for path in files)
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
     assert SECRET not in ran.out + ran.err + again.out + again.err
+
+
+@pytest.mark.parametrize("after", [0, 900, 20_000])
+def test_a_server_that_hangs_up_while_it_is_greeted_says_try_again(
+    postgres: PostgresPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    line = Line(postgres.server.port, both_ways=True)
+    line.fail_after(after)
+    monkeypatch.setenv(VARIABLE, postgres.server.dsn().replace(str(postgres.server.port), str(line.port)))
+    with pytest.raises(TryAgainError, match=r"broke off|does not answer"):
+        postgres.sink.deliver(publish(tmp_path, scores()), bench(tmp_path))
+    line.close()
