@@ -1,6 +1,7 @@
 """A file of the lake that is damaged is made again, or stops who reads it by its name, and the next run completes it.
 
-A night that is there is not read again: a bit that flips in it is found by who opens it, by its sha256.
+A night that is there is not read again: a bit that flips in it is found by who opens it, by its sha256. A manifest has
+none of its own: what is still one is believed.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from collections.abc import Callable
 import pytest
 
 from churn.errors import DataError, ExitCode
+from churn.stores.partition import MANIFEST
 from tests.faults.ground import FIGURES, KINDS, NAME, NIGHT, Ground, heavy
 
-_DAYS = {"tables": "2025-08-19", "quarantine": "2025-08-15", "feeds": "2025-08-19"}
-_WHERE = {kind: f"{kind}/{NAME}/date={_DAYS.get(kind, NIGHT)}" for kind in KINDS} | {"champion": f"champion/{NAME}"}
+_DAYS = {"tables": "2025-08-19", "feeds": "2025-08-19"}
+_KINDS = [kind for kind in KINDS if kind != "quarantine"]  # nobody reads it but people
+_WHERE = {kind: f"{kind}/{NAME}/date={_DAYS.get(kind, NIGHT)}" for kind in _KINDS} | {"champion": f"champion/{NAME}"}
 HOW: dict[str, Callable[[bytes], bytes]] = {
     "cut short": lambda content: content[: len(content) // 2],
     "empty": lambda _: b"",
@@ -38,9 +41,11 @@ def test_a_damaged_file_is_named_or_made_again(
         assert ground.night().code == ExitCode.OK
         path = ground.root / _WHERE[kind] / name
         content = path.read_bytes()
-        if HOW[how](content) == content:
+        if HOW[how](content) == content or (name == MANIFEST and how == "a bit flipped"):
             continue
         path.write_bytes(HOW[how](content))
+        if kind == "profiles":  # which a verdict alone reads
+            shutil.rmtree(ground.root / _WHERE["drift"])
         ended = ground.night()
         assert ended.code in {ExitCode.OK, ExitCode.DATA, ExitCode.TRY_AGAIN}, ended.said
         assert "Traceback" not in ended.said

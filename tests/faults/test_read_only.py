@@ -26,7 +26,7 @@ _MAKES = (
     ("stage=features", "date=2025-08-19"),
     ("stage=score", f"date={NIGHT}", "stage.engine=lightgbm"),
     ("stage=train", "date=2025-08-11"),
-    ("stage=promote", "date=2025-08-10", "approve=true", "reason=why"),
+    ("stage=promote", "date=2025-08-10", "version=1"),
     ("stage=prune", "dry_run=false"),
     ("stage=forget", "key=16", "dry_run=false"),
 )

@@ -75,7 +75,8 @@ class Server:
     def _await_ready(self) -> None:
         status = self.data / "postmaster.pid"
         for _ in range(2_000):
-            if status.exists() and status.read_text().rstrip().endswith("ready"):
+            told = status.read_text().split() if status.exists() else []
+            if told and (told[0], told[-1]) == (str(self.process.pid), "ready"):  # and not one that was killed
                 return
             assert self.process.poll() is None, "PostgreSQL did not start"
             time.sleep(0.01)
