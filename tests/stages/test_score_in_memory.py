@@ -15,7 +15,7 @@ import pytest
 from benchmarks.drawn_features import main as draw
 
 NIGHT = "2025-08-20"
-ROWS, MEMORY = 1_500_000, 600 * 2**20
+ROWS, MEMORY = 2_000_000, 700 * 2**20
 WHOLE = """
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ Bundle.from_files(files).encoding.matrix(read_table(night))
 
 
 def limited(*command: object) -> subprocess.CompletedProcess[str]:
-    """Runs Python with 600 MB for all that it asks for, on two threads."""
+    """Runs Python with 700 MiB for all that it asks for, on two threads."""
     return subprocess.run(
         [sys.executable, *map(str, command)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY)),
