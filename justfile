@@ -26,7 +26,7 @@ test *arguments:
 slow *arguments:
     {{bin}}/python -m pytest -n 2 --dist worksteal -m slow {{arguments}}
 
-# Nights, deliveries and erasures killed, a thousand where `check` does 8; told to end; every call to the disk failing
+# Nights, deliveries and erasures killed, a thousand where `check` does 4; told to end; every call to the disk failing
 # (hours); and hundreds more of damaged files and settings
 faults kills="1000" faults="100000":
     CHURN_KILLS={{kills}} CHURN_FAULTS={{faults}} {{bin}}/python -m pytest -n 2 --dist worksteal tests/faults tests/stores/sinks/test_kills.py tests/stages/test_forget.py

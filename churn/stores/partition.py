@@ -135,7 +135,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise DataError(where=str(path), found=f"not a manifest ({error})", action=action) from error
 
 
-@lru_cache(maxsize=4096)  # a night asks several times what each of its raw days holds
+@lru_cache(maxsize=4096)  # a night asks several times what each of its raw days holds; all share it, nobody changes it
 def _parsed(text: str) -> Manifest:
     raw = json.loads(text)
     files = {name: File(**file) for name, file in raw.pop("files").items()}

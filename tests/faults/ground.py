@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TypeVar, cast
 
 import duckdb
 import pytest
@@ -24,10 +26,16 @@ FAULTS = int(os.environ.get("CHURN_FAULTS", "1"))  # of each kind
 TURNS = max(2, int(os.environ.get("CHURN_KILLS", "8")) // 20)  # of what comes at a random moment
 FIGURES = "faults"
 """As what a test records its counts, which are added up at the end."""
-heavy = pytest.mark.skipif("CHURN_FAULTS" not in os.environ, reason="takes minutes: just faults")
+_Test = TypeVar("_Test", bound=Callable[..., None])
 KINDS = ("tables", "quarantine", "features", "predictions", "profiles", "drift", "feeds")
 NAME, NIGHT = "subscription", date(2025, 8, 20)
 _BROUGHT = ("2025-08-18", "2025-08-19")  # the raw days that the night brings
+
+
+def heavy(test: _Test) -> _Test:
+    """Marks a test as one for `just faults` alone."""
+    unasked = pytest.mark.skipif("CHURN_FAULTS" not in os.environ, reason="takes minutes: just faults")
+    return cast("_Test", pytest.mark.slow(unasked(test)))
 
 
 @dataclass(kw_only=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from churn.errors import ExitCode
 from tests.faults.ground import Ground, heavy
 from tests.faults.injector import Calls, Fault
@@ -13,7 +11,6 @@ _EARLIER = Fault(calls=Calls(0), late_seconds=_YEAR)
 
 
 @heavy
-@pytest.mark.slow
 def test_a_night_made_while_the_clock_is_a_year_late_is_the_same_night(ground: Ground) -> None:
     ground.reset()
     ended = ground.night(_EARLIER)
@@ -23,7 +20,6 @@ def test_a_night_made_while_the_clock_is_a_year_late_is_the_same_night(ground: G
 
 
 @heavy
-@pytest.mark.slow
 def test_a_clock_set_back_after_a_night_makes_nothing_again(ground: Ground) -> None:
     ground.reset()
     assert ground.night().code == ExitCode.OK

@@ -27,7 +27,6 @@ HOW: dict[str, Callable[[bytes], bytes]] = {
 
 
 @heavy
-@pytest.mark.slow
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("kind", _WHERE)
 def test_a_damaged_file_is_named_or_made_again(

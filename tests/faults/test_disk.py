@@ -34,7 +34,6 @@ def chosen(calls: Sequence[str], *, count: int) -> list[int]:
 
 
 @heavy
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_disk_that_fails_costs_a_night_nothing_but_the_run(
     ground: Ground, kind: str, record_property: Callable[[str, object], None]
@@ -65,7 +64,6 @@ def _befallen(ground: Ground, fault: Fault) -> str:
 
 
 @heavy
-@pytest.mark.slow
 def test_writes_that_write_half_of_what_they_are_asked_to_lose_nothing(ground: Ground) -> None:
     ground.reset()
     ended = ground.night(Fault(halves=True))

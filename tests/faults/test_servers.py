@@ -94,7 +94,6 @@ class Nights:
 
 
 @heavy
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["postgres cut", "postgres killed", "s3 cut"])
 def test_a_sink_that_goes_away_at_any_byte_gets_its_night_by_the_next_delivery(
     lake: Path,
@@ -135,7 +134,6 @@ def reached_by(
 
 
 @heavy
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut", "killed"])
 def test_a_registry_that_goes_away_in_the_middle_of_a_night_costs_no_score(
     lake: Path,

@@ -53,7 +53,6 @@ def test_a_stage_that_is_told_to_end_is_no_failure_of_its_own(
 
 
 @heavy
-@pytest.mark.slow
 def test_the_command_dies_by_the_signal_once_it_has_tidied_up(ground: Ground) -> None:
     ground.reset()
     command = [sys.executable, "-m", "churn", *ground.command, f"root={ground.root}"]
@@ -69,7 +68,6 @@ def test_the_command_dies_by_the_signal_once_it_has_tidied_up(ground: Ground) ->
 
 
 @heavy
-@pytest.mark.slow
 def test_a_night_is_told_to_end_at_any_moment(ground: Ground) -> None:
     ground.reset()
     start = time.perf_counter()

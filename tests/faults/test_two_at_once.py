@@ -6,15 +6,12 @@ import random
 import time
 from pathlib import Path
 
-import pytest
-
 from churn.errors import ExitCode
 from tests.faults.ground import TURNS, Ground, heavy
 from tests.faults.runs import Runs
 
 
 @heavy
-@pytest.mark.slow
 def test_two_runs_at_once_make_one_night(ground: Ground, tmp_path: Path) -> None:
     chance, refused = random.Random(1), 0
     with Runs(tmp_path) as others:
