@@ -42,9 +42,16 @@ class Line:
         while not self._closed.is_set():
             with suppress(OSError):
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._server)
-                threading.Thread(target=self._ask, args=(client, server), daemon=True).start()
-                threading.Thread(target=self._answer, args=(client, server), daemon=True).start()
+                self._connect(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(self._server)
+        except OSError:  # it is down
+            client.close()
+            return
+        for pump in (self._ask, self._answer):
+            threading.Thread(target=pump, args=(client, server), daemon=True).start()
 
     def _ask(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):

@@ -31,9 +31,9 @@ def ground(business: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Prints what the tests recorded as `faults`, added up by their names."""
     counts: Counter[str] = Counter()
-    for report in terminalreporter.getreports(""):
-        for name, figures in getattr(report, "user_properties", ()):
-            if name == FIGURES and report.when == "call":
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, figures in report.user_properties:
+            if name == FIGURES:
                 counts.update(figures)
     for name, count in sorted(counts.items()):
         terminalreporter.write_line(f"faults: {name} {count:,}")

@@ -35,7 +35,9 @@ class Nights:
     line: Line
     settings: tuple[str, ...]
     server: Server | MlflowServer | None = None
+    empty: Callable[[], None] = lambda: None
     first: dict[str, bytes] = field(default_factory=dict)
+    passed: int = 0
     codes: list[int] = field(default_factory=list)
     killer: threading.Thread | None = None
     over: threading.Event = field(default_factory=threading.Event)
@@ -55,19 +57,24 @@ class Nights:
         return ended
 
     def again(self) -> Ended:
-        """Makes the night, for which all but what was sent of it is taken away."""
+        """Makes the night, which is taken away before, from where it was sent, too."""
+        self.empty()
         for kind in (*_MADE, "deliveries", "versions"):
             shutil.rmtree(self.lake / kind / NAME / f"date={NIGHT}", ignore_errors=True)
         return self.run("stage=nightly", f"date={NIGHT}")
 
-    def befallen(self, *, killed: bool) -> Iterator[Ended]:
-        """Yields nights whose line was cut, or whose server was killed, at a random byte of those that pass."""
+    def prepare(self) -> None:
+        """Makes the night undisturbed, twice, for what it publishes and how many bytes pass."""
         assert self.again().code == ExitCode.OK
         self.first = published(self.lake, *_MADE)
         self.line.passed = 0
         assert self.again().code == ExitCode.OK
-        chance, passed = random.Random(1), self.line.passed
-        assert passed > 0
+        self.passed = self.line.passed
+        assert self.passed > 0
+
+    def befallen(self, *, killed: bool) -> Iterator[Ended]:
+        """Yields nights whose line was cut, or whose server was killed, at a random byte of those that pass."""
+        chance, passed = random.Random(1), self.passed
         for _ in range(TURNS):
             if killed:
                 self._kill_after(chance.randrange(passed))
@@ -108,10 +115,10 @@ def test_a_sink_that_goes_away_at_any_byte_gets_its_night_by_the_next_delivery(
         fields, server = reached_by(place, line, monkeypatch)
         with Runs(tmp_path) as runs:
             settings = tuple(f"+dataset.sinks.far.{name}={text}" for name, text in fields.items())
-            nights = Nights(lake=lake, runs=runs, line=line, settings=settings, server=server)
-            rows: list[tuple[object, ...]] = []
+            nights = Nights(lake=lake, runs=runs, line=line, settings=settings, server=server, empty=place.clear)
+            nights.prepare()
+            rows = place.held()
             for ended in nights.befallen(killed=how.endswith("killed")):
-                rows = rows or place.held()
                 assert published(lake, *_MADE) == nights.first  # the lake has the night, whatever became of the place
                 assert place.held() in (rows, [])
                 assert ended.code == ExitCode.OK or "stage=deliver" in ended.said
@@ -151,6 +158,7 @@ def test_a_registry_that_goes_away_in_the_middle_of_a_night_costs_no_score(
             done(f"stage={stage}", f"date={TRAINED}", *FAST, *there, root=lake)
         with Runs(tmp_path) as runs:
             nights = Nights(lake=lake, runs=runs, line=line, settings=there, server=mlflow_server)
+            nights.prepare()
             for _ in nights.befallen(killed=how == "killed"):
                 found = published(lake, "predictions")
                 scores = [name for name in nights.first if name.endswith("scores.parquet")]

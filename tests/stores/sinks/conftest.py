@@ -27,8 +27,10 @@ def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server
 @pytest.fixture
 def postgres(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> PostgresPlace:
     monkeypatch.setenv(VARIABLE, postgres_server.dsn())
-    postgres_server.run("set lock_timeout = '10s'; drop schema if exists marts cascade; create schema marts")
-    return PostgresPlace(server=postgres_server)
+    postgres_server.run("set lock_timeout = '10s'")
+    place = PostgresPlace(server=postgres_server)
+    place.clear()
+    return place
 
 
 @pytest.fixture

@@ -73,6 +73,9 @@ class PostgresPlace:
     def sink(self) -> PostgresTable:
         return PostgresTable(kind="postgres", dsn_variable=VARIABLE, table="marts.scores")
 
+    def clear(self) -> None:
+        self.server.run("drop schema if exists marts cascade; create schema marts")
+
     def held(self) -> list[tuple[object, ...]]:
         with self.server.owner.cursor() as cursor:
             cursor.execute("select to_regclass('marts.scores')::text")
@@ -98,6 +101,10 @@ class S3Place:
     @property
     def sink(self) -> S3Folder:
         return S3Folder(kind="s3", path=f"s3://{BUCKET}/{self.folder}")
+
+    def clear(self) -> None:
+        for name in self.names():
+            self.server.delete(f"{self.folder}/{NAME}/{name}")
 
     def names(self) -> list[str]:
         prefix = f"{self.folder}/{NAME}/"
