@@ -73,13 +73,13 @@ class Nights:
         assert self.passed > 0
 
     def befallen(self, *, killed: bool) -> Iterator[Ended]:
-        """Yields nights whose line was cut, or whose server was killed, at a random byte of those that pass."""
-        chance, passed = random.Random(1), self.passed
-        for _ in range(TURNS):
+        """Yields nights whose line was cut, or whose server was killed, at the first byte, then at random ones."""
+        chance = random.Random(1)
+        for count in (0, *(chance.randrange(self.passed) for _ in range(TURNS - 1))):
             if killed:
-                self._kill_after(chance.randrange(passed))
+                self._kill_after(count)
             else:
-                self.line.fail_after(chance.randrange(passed))
+                self.line.fail_after(count)
             ended = self.again()
             self.codes.append(ended.code)
             yield ended
