@@ -1,8 +1,8 @@
 """How are trees grown, and what do they say of a row?
 
-The door to LightGBM (by `lightgbm_alone.py`), always deterministic: the same rows in the same order, the same settings
-and threads give the same model text. Rows are binned once; the final model, the folds and the jobs of a sweep share
-them. LightGBM ends the process on input that it cannot read, so all is checked before it sees it.
+The door to LightGBM, always deterministic: the same rows in the same order, the same settings and threads give the same
+model text. Rows are binned once; the final model, the folds and the jobs of a sweep share them. LightGBM ends the
+process on input that it cannot read, so all is checked before it sees it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from churn.errors import DataError, SettingsError
-from churn.training import lightgbm_alone as lgb
 from churn.training.encoding import Encoding, Floats
+from churn.training.hidden import hidden
 from churn.training.model import ModelSettings, Objective, Task
 from churn.training.model_text import is_whole, require_columns, unreadable
+
+with hidden("sklearn", "pandas", "dask"):  # it imports them to accept their objects: two seconds a command
+    import lightgbm as lgb
+    from lightgbm.basic import LightGBMError
+    from lightgbm.callback import CallbackEnv
 
 Rows: TypeAlias = npt.NDArray[np.int64]
 OnTree: TypeAlias = Callable[[int], object]
@@ -127,7 +132,7 @@ class Binned:
         parameters = _parameters(settings, self._encoding, task=self._task) | {"num_threads": num_threads}
         try:
             return lgb.train(parameters, self._part(rows), num_boost_round=settings.num_iterations, **valid)
-        except lgb.LightGBMError as error:
+        except LightGBMError as error:
             raise _refused_settings(error) from error
 
     def _require_labels(self, rows: Rows | None) -> None:
@@ -165,7 +170,7 @@ class Trees:
             raise unreadable("it is cut or changed")
         try:
             return cls(lgb.Booster(model_str=text))
-        except lgb.LightGBMError as error:
+        except LightGBMError as error:
             raise unreadable(str(error)) from error
 
     @property
@@ -208,8 +213,8 @@ class Trees:
         return dict(zip(self.features, map(float, gains), strict=True))
 
 
-def _telling(on_tree: OnTree | None) -> list[Callable[[lgb.CallbackEnv], None]]:
-    def tell(state: lgb.CallbackEnv) -> None:
+def _telling(on_tree: OnTree | None) -> list[Callable[[CallbackEnv], None]]:
+    def tell(state: CallbackEnv) -> None:
         if on_tree:
             on_tree(state.end_iteration - state.iteration - 1)
 
@@ -224,7 +229,7 @@ def _construct(
     try:
         rows = lgb.Dataset(data, feature_name=names, categorical_feature=categorical, params=parameters, label=label)
         return rows.construct()
-    except lgb.LightGBMError as error:
+    except LightGBMError as error:
         raise _refused_settings(error) from error
 
 
@@ -275,7 +280,7 @@ def _require_columns(matrix: Floats, features: tuple[str, ...]) -> None:
         )
 
 
-def _refused_settings(error: lgb.LightGBMError) -> SettingsError:
+def _refused_settings(error: LightGBMError) -> SettingsError:
     found = str(error).split(" at /")[0]  # the rest is a path on the machine that built LightGBM
     return SettingsError(where="model", found=found, action="change the parameter that it names")
 
